@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Tests read vectors through Foundation and poke at spans; they keep every rule but memory-safety marking.
+let testSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+    .treatAllWarnings(as: .error),
+]
+let settings = testSettings + [.strictMemorySafety()]
+
+func target(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestVectors"], swiftSettings: testSettings)
+}
+
+func library(_ name: String) -> Product { .library(name: name, targets: [name]) }
+
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
+let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "swiftlet",
+    products: [
+        .executable(name: "swiftlet", targets: ["Node"]),
+        library("Swiftlet"), library("SwiftICE"), library("SwiftDHT"), library("SIPLite"), library("SecureChannel"),
+        library("MediaRTP"), library("AudioFiles"), library("EventLoop"), library("SansIO"), library("Digests"),
+        library("Simulator"),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        // One wrapper per C library.
+        .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
+        .systemLibrary(name: "CSRTP", pkgConfig: "libsrtp2", providers: [.apt(["libsrtp2-dev"])]),
+        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .systemLibrary(name: "COpus", pkgConfig: "opus", providers: [.apt(["libopus-dev"])]),
+        .systemLibrary(name: "CSndFile", pkgConfig: "sndfile", providers: [.apt(["libsndfile1-dev"])]),
+        .systemLibrary(name: "CSampleRate", pkgConfig: "samplerate", providers: [.apt(["libsamplerate0-dev"])]),
+        .systemLibrary(name: "CLinux"),
+
+        // Protocols as values; see Documentation/Architecture.md for the graph.
+        target("SansIO"),
+        target("Digests", [crypto]),
+        target("SwiftICE", ["SansIO", "Digests"]),
+        target("SwiftDHT", ["SansIO", "Digests"]),
+        target("SIPLite", ["SansIO"]),
+        target("SecureChannel", ["SansIO", "CGnuTLS", "CSodium", crypto, cryptoExtras, x509, asn1]),
+        target("MediaRTP", ["SansIO", "CSRTP", "COpus"]),
+        target("AudioFiles", ["CSndFile", "CSampleRate"]),
+        target("EventLoop", ["SansIO", "CLinux"]),
+        target(
+            "Swiftlet",
+            [
+                "SansIO", "Digests", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP", "AudioFiles",
+                "EventLoop", logging,
+            ]),
+        target("Simulator", ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP"]),
+        .executableTarget(
+            name: "Node", dependencies: ["Swiftlet", "SansIO", arguments, logging], swiftSettings: settings),
+
+        .target(name: "TestVectors", path: "Tests/TestVectors", swiftSettings: testSettings),
+        tests("SansIOTests", ["SansIO"]),
+        tests("DigestsTests", ["Digests"]),
+        tests("SwiftICETests", ["SwiftICE", "SansIO", "Digests"]),
+        tests("SwiftDHTTests", ["SwiftDHT", "SansIO", "Digests"]),
+        tests("SIPLiteTests", ["SIPLite", "SansIO"]),
+        tests("SecureChannelTests", ["SecureChannel", "SansIO"]),
+        tests("MediaRTPTests", ["MediaRTP", "SansIO"]),
+        tests("AudioFilesTests", ["AudioFiles"]),
+        tests("EventLoopTests", ["EventLoop", "SansIO"]),
+        tests("SwiftletTests", ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel"]),
+        tests("SimulationTests", ["Simulator", "Swiftlet", "SansIO"]),
+        tests("TidyTests", []),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,234 @@
+/// A cursor over MessagePack objects (the 2013 specification, with `str` and `bin` apart).
+///
+/// Shared by the DHT's packets and values, the connection requests inside them, and the channel multiplexer.
+/// The reader accepts every width of an integer or length; it never allocates for what it skips.
+public struct MessagePackReader: ~Escapable {
+    /// What comes next, without its content.
+    public enum Kind: Hashable, Sendable {
+        /// `nil`.
+        case null
+        /// `true` or `false`.
+        case boolean
+        /// Any integer, signed or not.
+        case integer
+        /// A 32- or 64-bit floating point number.
+        case floatingPoint
+        /// UTF-8 text.
+        case string
+        /// Bytes.
+        case binary
+        /// A sequence of objects.
+        case array
+        /// Pairs of objects.
+        case map
+        /// An application-defined extension.
+        case `extension`
+    }
+
+    /// How deep arrays and maps may nest before ``skip()`` refuses them.
+    public static let nestingLimit = 32
+
+    private var reader: ByteReader
+
+    /// Starts at the first byte.
+    @_lifetime(copy bytes)
+    public init(_ bytes: Span<UInt8>) { reader = ByteReader(bytes) }
+
+    /// How many bytes were read.
+    public var offset: Int { reader.offset }
+
+    /// How many bytes are left.
+    public var remaining: Int { reader.remaining }
+
+    /// Whether everything was read.
+    public var isAtEnd: Bool { reader.isAtEnd }
+
+    /// What comes next; throws at the end and for the one unused type byte.
+    public func peek() throws(WireError) -> Kind {
+        guard let byte = reader.peek() else { throw .truncated(at: offset) }
+        switch byte {
+        case 0x00...0x7F, 0xE0...0xFF, 0xCC...0xD3: return .integer
+        case 0x80...0x8F, 0xDE, 0xDF: return .map
+        case 0x90...0x9F, 0xDC, 0xDD: return .array
+        case 0xA0...0xBF, 0xD9...0xDB: return .string
+        case 0xC0: return .null
+        case 0xC2, 0xC3: return .boolean
+        case 0xC4...0xC6: return .binary
+        case 0xC7...0xC9, 0xD4...0xD8: return .extension
+        case 0xCA, 0xCB: return .floatingPoint
+        default: throw .malformed("type", at: offset)
+        }
+    }
+
+    /// Reads an integer of any width that fits `T`.
+    @_lifetime(self: copy self)
+    public mutating func readInteger<T: FixedWidthInteger>(_: T.Type = T.self) throws(WireError) -> T {
+        let start = offset
+        let byte: UInt8 = try reader.read()
+        let value: T?
+        switch byte {
+        case 0x00...0x7F: value = T(exactly: byte)
+        case 0xE0...0xFF: value = T(exactly: Int8(bitPattern: byte))
+        case 0xCC: value = T(exactly: try reader.read(UInt8.self))
+        case 0xCD: value = T(exactly: try reader.read(UInt16.self))
+        case 0xCE: value = T(exactly: try reader.read(UInt32.self))
+        case 0xCF: value = T(exactly: try reader.read(UInt64.self))
+        case 0xD0: value = T(exactly: try reader.read(Int8.self))
+        case 0xD1: value = T(exactly: try reader.read(Int16.self))
+        case 0xD2: value = T(exactly: try reader.read(Int32.self))
+        case 0xD3: value = T(exactly: try reader.read(Int64.self))
+        default: throw .malformed("integer", at: start)
+        }
+        guard let value else { throw .malformed("integer", at: start) }
+        return value
+    }
+
+    /// Reads `true` or `false`.
+    @_lifetime(self: copy self)
+    public mutating func readBoolean() throws(WireError) -> Bool {
+        let start = offset
+        switch try reader.read(UInt8.self) {
+        case 0xC2: return false
+        case 0xC3: return true
+        default: throw .malformed("boolean", at: start)
+        }
+    }
+
+    /// Reads text, still borrowed and not checked to be UTF-8.
+    @_lifetime(copy self)
+    @_lifetime(self: copy self)
+    public mutating func takeString() throws(WireError) -> Span<UInt8> {
+        let start = offset
+        let count: Int
+        switch try reader.read(UInt8.self) {
+        case let byte where byte & 0xE0 == 0xA0: count = Int(byte & 0x1F)
+        case 0xD9: count = Int(try reader.read(UInt8.self))
+        case 0xDA: count = Int(try reader.read(UInt16.self))
+        case 0xDB: count = Int(try reader.read(UInt32.self))
+        default: throw .malformed("string", at: start)
+        }
+        return try reader.take(count)
+    }
+
+    /// Reads text; ill-formed UTF-8 is refused.
+    @_lifetime(self: copy self)
+    public mutating func readString() throws(WireError) -> String {
+        let start = offset
+        let bytes = [UInt8](try takeString())
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw .malformed("string", at: start) }
+        return text
+    }
+
+    /// Reads bytes, still borrowed.
+    @_lifetime(copy self)
+    @_lifetime(self: copy self)
+    public mutating func takeBinary() throws(WireError) -> Span<UInt8> {
+        let start = offset
+        let count: Int
+        switch try reader.read(UInt8.self) {
+        case 0xC4: count = Int(try reader.read(UInt8.self))
+        case 0xC5: count = Int(try reader.read(UInt16.self))
+        case 0xC6: count = Int(try reader.read(UInt32.self))
+        default: throw .malformed("binary", at: start)
+        }
+        return try reader.take(count)
+    }
+
+    /// Copies bytes that old encoders wrote as `bin`, `str` or an array of small integers.
+    @_lifetime(self: copy self)
+    public mutating func readBlob() throws(WireError) -> [UInt8] {
+        switch try peek() {
+        case .binary: return [UInt8](try takeBinary())
+        case .string: return [UInt8](try takeString())
+        case .array:
+            let count = try readArrayHeader()
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(count)
+            for _ in 0..<count { bytes.append(try readInteger()) }
+            return bytes
+        default: throw .malformed("blob", at: offset)
+        }
+    }
+
+    /// Reads how many objects an array holds; refuses more than could follow.
+    @_lifetime(self: copy self)
+    public mutating func readArrayHeader() throws(WireError) -> Int {
+        let start = offset
+        let count: Int
+        switch try reader.read(UInt8.self) {
+        case let byte where byte & 0xF0 == 0x90: count = Int(byte & 0x0F)
+        case 0xDC: count = Int(try reader.read(UInt16.self))
+        case 0xDD: count = Int(try reader.read(UInt32.self))
+        default: throw .malformed("array", at: start)
+        }
+        guard count <= remaining else { throw .truncated(at: offset) }
+        return count
+    }
+
+    /// Reads how many pairs a map holds; refuses more than could follow.
+    @_lifetime(self: copy self)
+    public mutating func readMapHeader() throws(WireError) -> Int {
+        let start = offset
+        let count: Int
+        switch try reader.read(UInt8.self) {
+        case let byte where byte & 0xF0 == 0x80: count = Int(byte & 0x0F)
+        case 0xDE: count = Int(try reader.read(UInt16.self))
+        case 0xDF: count = Int(try reader.read(UInt32.self))
+        default: throw .malformed("map", at: start)
+        }
+        guard count <= remaining / 2 else { throw .truncated(at: offset) }
+        return count
+    }
+
+    /// Skips one whole object.
+    @_lifetime(self: copy self)
+    public mutating func skip() throws(WireError) {
+        /// How many objects are still to be skipped at each level.
+        var pending = [1]
+        while let count = pending.popLast() {
+            guard count > 0 else { continue }
+            pending.append(count - 1)
+            let inner = try skipHead()
+            guard inner > 0 else { continue }
+            guard pending.count < Self.nestingLimit else { throw .overLimit("nesting", limit: Self.nestingLimit) }
+            pending.append(inner)
+        }
+    }
+
+    /// Skips one object that holds no others, or the head of one that does; returns how many follow inside.
+    @_lifetime(self: copy self)
+    private mutating func skipHead() throws(WireError) -> Int {
+        switch try peek() {
+        case .array: return try readArrayHeader()
+        case .map: return try readMapHeader() * 2
+        case .string: _ = try takeString()
+        case .binary: _ = try takeBinary()
+        case .null, .boolean: try reader.skip(1)
+        case .integer, .floatingPoint: try skipNumber()
+        case .extension: try skipExtension()
+        }
+        return 0
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func skipNumber() throws(WireError) {
+        switch try reader.read(UInt8.self) {
+        case 0xCC, 0xD0: try reader.skip(1)
+        case 0xCD, 0xD1: try reader.skip(2)
+        case 0xCE, 0xD2, 0xCA: try reader.skip(4)
+        case 0xCF, 0xD3, 0xCB: try reader.skip(8)
+        default: break
+        }
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func skipExtension() throws(WireError) {
+        let byte: UInt8 = try reader.read()
+        switch byte {
+        case 0xC7: try reader.skip(Int(try reader.read(UInt8.self)) + 1)
+        case 0xC8: try reader.skip(Int(try reader.read(UInt16.self)) + 1)
+        case 0xC9: try reader.skip(Int(try reader.read(UInt32.self)) + 1)
+        default: try reader.skip(1 << Int(byte - 0xD4) + 1)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+/// Writes MessagePack objects, each integer and length in its shortest form.
+public struct MessagePackWriter: Sendable {
+    private var writer: ByteWriter
+
+    /// Starts with room for `capacity` bytes.
+    public init(capacity: Int = 64) { writer = ByteWriter(capacity: capacity) }
+
+    /// What was written so far.
+    public var bytes: [UInt8] { writer.bytes }
+
+    /// How many bytes were written.
+    public var count: Int { writer.count }
+
+    /// Announces a map of `count` pairs; write each key and value next.
+    public mutating func writeMapHeader(_ count: Int) {
+        switch count {
+        case 0...15: writer.write(0x80 | UInt8(count))
+        case 16...0xFFFF: writer.write(UInt8(0xDE)); writer.write(UInt16(count))
+        default: writer.write(UInt8(0xDF)); writer.write(UInt32(count))
+        }
+    }
+
+    /// Announces an array of `count` objects; write them next.
+    public mutating func writeArrayHeader(_ count: Int) {
+        switch count {
+        case 0...15: writer.write(0x90 | UInt8(count))
+        case 16...0xFFFF: writer.write(UInt8(0xDC)); writer.write(UInt16(count))
+        default: writer.write(UInt8(0xDD)); writer.write(UInt32(count))
+        }
+    }
+
+    /// Writes text.
+    public mutating func write(_ text: String) {
+        let bytes = text.utf8
+        switch bytes.count {
+        case 0...31: writer.write(0xA0 | UInt8(bytes.count))
+        case 32...0xFF: writer.write(UInt8(0xD9)); writer.write(UInt8(bytes.count))
+        case 0x100...0xFFFF: writer.write(UInt8(0xDA)); writer.write(UInt16(bytes.count))
+        default: writer.write(UInt8(0xDB)); writer.write(UInt32(bytes.count))
+        }
+        writer.write(bytes)
+    }
+
+    /// Writes bytes.
+    public mutating func write(_ bytes: [UInt8]) {
+        switch bytes.count {
+        case 0...0xFF: writer.write(UInt8(0xC4)); writer.write(UInt8(bytes.count))
+        case 0x100...0xFFFF: writer.write(UInt8(0xC5)); writer.write(UInt16(bytes.count))
+        default: writer.write(UInt8(0xC6)); writer.write(UInt32(bytes.count))
+        }
+        writer.write(bytes)
+    }
+
+    /// Writes an integer; values from 0 up in the unsigned forms, as every known peer does.
+    public mutating func write(_ value: some FixedWidthInteger) {
+        guard value < 0 else { return writeUnsigned(UInt64(value)) }
+        switch Int64(value) {
+        case -32...(-1): writer.write(Int8(value))
+        case -0x80...(-33): writer.write(UInt8(0xD0)); writer.write(Int8(value))
+        case -0x8000...(-0x81): writer.write(UInt8(0xD1)); writer.write(Int16(value))
+        case -0x8000_0000...(-0x8001): writer.write(UInt8(0xD2)); writer.write(Int32(value))
+        default: writer.write(UInt8(0xD3)); writer.write(Int64(value))
+        }
+    }
+
+    /// Writes `true` or `false`.
+    public mutating func write(_ value: Bool) { writer.write(UInt8(value ? 0xC3 : 0xC2)) }
+
+    /// Writes an object that is MessagePack already.
+    public mutating func write(packed bytes: [UInt8]) { writer.write(bytes) }
+
+    private mutating func writeUnsigned(_ value: UInt64) {
+        switch value {
+        case 0...0x7F: writer.write(UInt8(value))
+        case 0x80...0xFF: writer.write(UInt8(0xCC)); writer.write(UInt8(value))
+        case 0x100...0xFFFF: writer.write(UInt8(0xCD)); writer.write(UInt16(value))
+        case 0x1_0000...0xFFFF_FFFF: writer.write(UInt8(0xCE)); writer.write(UInt32(value))
+        default: writer.write(UInt8(0xCF)); writer.write(value)
+        }
+    }
+}

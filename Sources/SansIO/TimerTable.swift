@@ -1,0 +1,93 @@
+/// The named timers of one machine: at most one deadline per kind.
+///
+/// Setting a kind again replaces its deadline. Timers that are due at the same time fire in the order they were set,
+/// so that a machine's effects never depend on hashing.
+public struct TimerTable<Kind: Hashable & Sendable>: Sendable {
+    private struct Entry {
+        var deadline: Instant
+        var serial: UInt64
+        var kind: Kind
+
+        func isBefore(_ other: Entry) -> Bool {
+            (deadline, serial) < (other.deadline, other.serial)
+        }
+    }
+
+    /// A binary heap; entries whose serial is no longer current in `serials` are stale and skipped.
+    private var heap: [Entry] = []
+    private var serials: [Kind: UInt64] = [:]
+    private var nextSerial: UInt64 = 0
+
+    /// Creates a table without timers.
+    public init() {}
+
+    /// The earliest deadline, or `nil` without timers.
+    public var deadline: Instant? { heap.first?.deadline }
+
+    /// How many timers are set.
+    public var count: Int { serials.count }
+
+    /// Whether a timer of this kind is set.
+    public func isSet(_ kind: Kind) -> Bool { serials[kind] != nil }
+
+    /// Sets the timer `kind` to `deadline`, replacing an earlier setting.
+    public mutating func set(_ kind: Kind, at deadline: Instant) {
+        nextSerial += 1
+        serials[kind] = nextSerial
+        heap.append(Entry(deadline: deadline, serial: nextSerial, kind: kind))
+        siftUp(heap.count - 1)
+        dropStale()
+    }
+
+    /// Removes the timer `kind`, if set.
+    public mutating func cancel(_ kind: Kind) {
+        guard serials.removeValue(forKey: kind) != nil else { return }
+        dropStale()
+    }
+
+    /// Removes and returns the earliest timer due at or before `now`, or `nil` when none is.
+    public mutating func popDue(at now: Instant) -> Kind? {
+        guard let first = heap.first, first.deadline <= now else { return nil }
+        serials[first.kind] = nil
+        removeFirst()
+        dropStale()
+        return first.kind
+    }
+
+    /// Keeps the invariant that the first entry is current, and the heap at most about twice the number of timers.
+    private mutating func dropStale() {
+        while let first = heap.first, serials[first.kind] != first.serial { removeFirst() }
+        guard heap.count > 64, heap.count > 2 * serials.count else { return }
+        heap.removeAll { serials[$0.kind] != $0.serial }
+        for index in stride(from: heap.count / 2 - 1, through: 0, by: -1) { siftDown(index) }
+    }
+
+    private mutating func removeFirst() {
+        let last = heap.removeLast()
+        guard !heap.isEmpty else { return }
+        heap[0] = last
+        siftDown(0)
+    }
+
+    private mutating func siftUp(_ start: Int) {
+        var child = start
+        while child > 0 {
+            let parent = (child - 1) / 2
+            guard heap[child].isBefore(heap[parent]) else { return }
+            heap.swapAt(child, parent)
+            child = parent
+        }
+    }
+
+    private mutating func siftDown(_ start: Int) {
+        var parent = start
+        while true {
+            var least = 2 * parent + 1
+            guard least < heap.count else { return }
+            if least + 1 < heap.count, heap[least + 1].isBefore(heap[least]) { least += 1 }
+            guard heap[least].isBefore(heap[parent]) else { return }
+            heap.swapAt(least, parent)
+            parent = least
+        }
+    }
+}
