@@ -1,0 +1,17 @@
+# One-line faces of scripts/, for people used to make. Everything also works without it.
+SECONDS ?= 60
+
+.PHONY: demo test fuzz format lint interop-opendht
+
+demo:
+	@scripts/demo
+test:
+	@scripts/test
+fuzz:
+	@scripts/fuzz $(SECONDS)
+interop-opendht:
+	@scripts/interop-opendht
+format:
+	@swift format -i -r Package.swift Sources Tests Fuzz Benchmarks Examples
+lint:
+	@swift format lint --strict -r Package.swift Sources Tests Fuzz Benchmarks Examples
