@@ -143,3 +143,7 @@ static inline int clinux_signal_action(int signal, void (*handler)(int), struct 
     return sigaction(signal, &action, old);
 }
 static inline int clinux_signal_restore(int signal, const struct sigaction *old) { return sigaction(signal, old, NULL); }
+
+// Hidden behind _GNU_SOURCE in <netdb.h>.
+static const int clinux_no_data = -5;
+static const int clinux_no_address_family = -9;
