@@ -7,8 +7,15 @@
 #include <sys/prctl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <arpa/inet.h>
 #include <net/if.h>
 #include <ifaddrs.h>
+#include <netdb.h>
+#include <stdint.h>
+#include <string.h>
+#include <signal.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 // Hidden behind _GNU_SOURCE in <sys/socket.h>: declared again under our own names.
 struct clinux_mmsghdr {
@@ -17,8 +24,12 @@ struct clinux_mmsghdr {
 };
 extern int clinux_recvmmsg(int, struct clinux_mmsghdr *, unsigned, int, struct timespec *) __asm__("recvmmsg");
 extern int clinux_sendmmsg(int, struct clinux_mmsghdr *, unsigned, int) __asm__("sendmmsg");
+extern int clinux_accept4(int, struct sockaddr *, socklen_t *, int) __asm__("accept4");
+extern int clinux_pipe2(int *, int) __asm__("pipe2");
+extern const char *clinux_error_name(int) __asm__("strerrorname_np");
+extern const char *clinux_error_text(int) __asm__("strerrordesc_np");
 
-// Macros that Swift cannot call.
+// Macros and variadic functions that Swift cannot call.
 static inline struct cmsghdr *clinux_cmsg_first(struct msghdr *message) { return CMSG_FIRSTHDR(message); }
 static inline struct cmsghdr *clinux_cmsg_next(struct msghdr *message, struct cmsghdr *header) {
     return CMSG_NXTHDR(message, header);
@@ -27,3 +38,112 @@ static inline void *clinux_cmsg_data(struct cmsghdr *header) { return CMSG_DATA(
 static inline size_t clinux_cmsg_space(size_t count) { return CMSG_SPACE(count); }
 static inline size_t clinux_cmsg_len(size_t count) { return CMSG_LEN(count); }
 static inline int clinux_timerslack(unsigned long nanoseconds) { return prctl(PR_SET_TIMERSLACK, nanoseconds); }
+static inline int clinux_name_thread(const char *name) { return prctl(PR_SET_NAME, name); }
+static inline int clinux_open_null(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
+static inline int clinux_open_for_reading(const char *path) { return open(path, O_RDONLY | O_CLOEXEC); }
+
+// A socket address as words in host order. `family` is AF_INET (address in the low word of `low`), AF_INET6, or another
+// one with nothing filled in.
+struct clinux_address {
+    int family;
+    uint16_t port;
+    uint32_t scope;
+    uint64_t high;
+    uint64_t low;
+};
+
+static inline socklen_t clinux_pack(const struct clinux_address *from, struct sockaddr_storage *to) {
+    memset(to, 0, sizeof *to);
+    if (from->family == AF_INET) {
+        struct sockaddr_in *v4 = (struct sockaddr_in *)to;
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(from->port);
+        v4->sin_addr.s_addr = htonl((uint32_t)from->low);
+        return sizeof *v4;
+    }
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)to;
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(from->port);
+    v6->sin6_scope_id = from->scope;
+    for (int index = 0; index < 8; index++) {
+        v6->sin6_addr.s6_addr[index] = (uint8_t)(from->high >> (56 - 8 * index));
+        v6->sin6_addr.s6_addr[8 + index] = (uint8_t)(from->low >> (56 - 8 * index));
+    }
+    return sizeof *v6;
+}
+
+static inline struct clinux_address clinux_unpack(const void *from, socklen_t length) {
+    struct clinux_address to = {0};
+    sa_family_t family;
+    if (from == NULL || length < sizeof family) return to;
+    memcpy(&family, from, sizeof family);
+    if (family == AF_INET && length >= sizeof(struct sockaddr_in)) {
+        struct sockaddr_in v4;
+        memcpy(&v4, from, sizeof v4);
+        to.family = AF_INET;
+        to.port = ntohs(v4.sin_port);
+        to.low = ntohl(v4.sin_addr.s_addr);
+    } else if (family == AF_INET6 && length >= sizeof(struct sockaddr_in6)) {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, from, sizeof v6);
+        to.family = AF_INET6;
+        to.port = ntohs(v6.sin6_port);
+        to.scope = v6.sin6_scope_id;
+        for (int index = 0; index < 8; index++) {
+            to.high = to.high << 8 | v6.sin6_addr.s6_addr[index];
+            to.low = to.low << 8 | v6.sin6_addr.s6_addr[8 + index];
+        }
+    }
+    return to;
+}
+
+// The calls whose pointer arguments Swift would have to rebind.
+static inline int clinux_bind(int descriptor, const struct clinux_address *address) {
+    struct sockaddr_storage storage;
+    socklen_t length = clinux_pack(address, &storage);
+    return bind(descriptor, (struct sockaddr *)&storage, length);
+}
+static inline int clinux_connect(int descriptor, const struct clinux_address *address) {
+    struct sockaddr_storage storage;
+    socklen_t length = clinux_pack(address, &storage);
+    return connect(descriptor, (struct sockaddr *)&storage, length);
+}
+static inline ssize_t clinux_sendto(int descriptor, const void *bytes, size_t count, const struct clinux_address *to) {
+    struct sockaddr_storage storage;
+    socklen_t length = clinux_pack(to, &storage);
+    return sendto(descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&storage, length);
+}
+static inline int clinux_local_address(int descriptor, struct clinux_address *address) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    if (getsockname(descriptor, (struct sockaddr *)&storage, &length) != 0) return -1;
+    *address = clinux_unpack(&storage, length);
+    return 0;
+}
+static inline int clinux_remote_address(int descriptor, struct clinux_address *address) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    if (getpeername(descriptor, (struct sockaddr *)&storage, &length) != 0) return -1;
+    *address = clinux_unpack(&storage, length);
+    return 0;
+}
+static inline int clinux_accept(int descriptor, struct clinux_address *address) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    int accepted = clinux_accept4(descriptor, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted >= 0) *address = clinux_unpack(&storage, length);
+    return accepted;
+}
+static inline int clinux_signal_action(int signal, void (*handler)(int), struct sigaction *old) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    return sigaction(signal, &action, old);
+}
+static inline int clinux_signal_restore(int signal, const struct sigaction *old) { return sigaction(signal, old, NULL); }
+
+// Hidden behind _GNU_SOURCE in <netdb.h>.
+static const int clinux_no_data = -5;
+static const int clinux_no_address_family = -9;

@@ -1,0 +1,222 @@
+internal import CLinux
+internal import Glibc
+public import SansIO
+
+/// A UDP socket bound to one local address. Loop thread only once it receives on a loop.
+public final class DatagramSocket {
+    /// What happened on a socket besides delivery.
+    public struct Counters: Hashable, Sendable {
+        /// Datagrams handed to the handler.
+        public var received = 0
+        /// Datagrams the kernel took.
+        public var sent = 0
+        /// Datagrams longer than a slot of the batch, dropped.
+        public var truncated = 0
+        /// Errors that concern one past datagram only (ICMP reports), swallowed.
+        public var softErrors = 0
+        /// Datagrams not sent because the kernel's queue was full.
+        public var congested = 0
+    }
+
+    /// One datagram to send.
+    public struct Datagram: Hashable, Sendable {
+        /// The content.
+        public var bytes: [UInt8]
+        /// The destination.
+        public var destination: Endpoint
+
+        /// Joins content and destination.
+        public init(_ bytes: [UInt8], to destination: Endpoint) {
+            self.bytes = bytes
+            self.destination = destination
+        }
+    }
+
+    /// The address the socket is bound to, with the port the kernel chose.
+    public let localEndpoint: Endpoint
+    /// What happened so far.
+    public private(set) var counters = Counters()
+
+    private var descriptor: Descriptor?
+    private var attachment: (loop: EventLoop, registration: EventLoop.Registration)?
+
+    /// Binds a socket.
+    ///
+    /// - Parameters:
+    ///   - endpoint: The local address; port 0 lets the kernel choose. A link-local IPv6 address needs its scope.
+    ///   - dualStack: Whether an IPv6 socket takes IPv4 traffic too; its sources then appear as IPv4.
+    public init(bindingTo endpoint: Endpoint, dualStack: Bool = false) throws(Errno) {
+        let descriptor = try Descriptor.socket(endpoint.address.family.kernelForm, SOCK_DGRAM)
+        try descriptor.bind(to: endpoint, dualStack: dualStack)
+        localEndpoint = try descriptor.localEndpoint()
+        self.descriptor = consume descriptor
+    }
+
+    deinit { if let attachment { attachment.loop.abandon(attachment.registration) } }
+
+    /// Whether ``close()`` was called.
+    public var isClosed: Bool { descriptor == nil }
+
+    /// Closes the socket; nothing is delivered afterwards, not even the rest of a batch.
+    public func close() {
+        if let attachment { attachment.loop.unregister(attachment.registration) }
+        attachment = nil
+        descriptor = nil
+    }
+
+    /// Asks the kernel for queue sizes, in bytes; it may grant less.
+    public func requestBuffers(receive: Int, send: Int) throws(Errno) {
+        guard descriptor != nil else { throw .badDescriptor }
+        try descriptor?.set(SO_RCVBUF, at: SOL_SOCKET, to: Int32(clamping: receive))
+        try descriptor?.set(SO_SNDBUF, at: SOL_SOCKET, to: Int32(clamping: send))
+    }
+
+    /// Restricts the socket to one peer, whose ICMP reports the kernel then passes on. For tests of such reports.
+    package func connect(to endpoint: Endpoint) throws(Errno) {
+        var form = endpoint.kernelForm(for: localEndpoint.address.family)
+        // The shim reads one address during the call.
+        guard unsafe clinux_connect(try number(), &form) == 0 else { throw .last }
+    }
+
+    private func number() throws(Errno) -> Int32 {
+        guard let number = descriptor?.rawValue else { throw .badDescriptor }
+        return number
+    }
+}
+
+// MARK: Receiving
+
+extension DatagramSocket {
+    /// Delivers datagrams in each turn of `loop` in which some arrived, at most `limit` a turn. Loop thread only.
+    ///
+    /// The span is valid during the call only. Ends with ``close()``. An error other than the swallowed ones ends it too,
+    /// and is handed to `failed`.
+    public func receive(
+        on loop: EventLoop, into batch: DatagramBatch, limit: Int = 128,
+        failed: @escaping (Errno) -> Void = { _ in }, _ handler: @escaping (Span<UInt8>, Endpoint) -> Void
+    ) throws(Errno) {
+        guard descriptor != nil, attachment == nil else { throw descriptor == nil ? .badDescriptor : .busy }
+        guard
+            let registration = try descriptor?.register(
+                on: loop, for: .readable,
+                { [weak self] _ in
+                    guard let self else { return }
+                    do throws(Errno) {
+                        _ = try receiveBatch(into: batch, limit: limit, handler)
+                    } catch {
+                        close()
+                        failed(error)
+                    }
+                })
+        else { throw .badDescriptor }
+        attachment = (loop, registration)
+    }
+
+    /// Fetches what has arrived, at most `limit` datagrams; returns how many were fetched.
+    ///
+    /// Datagrams that do not fit a slot are dropped and counted, and so are reports about datagrams sent earlier.
+    /// - Throws: what the kernel says about the socket itself; never `.wouldBlock`.
+    public func receiveBatch(
+        into batch: DatagramBatch, limit: Int = 128, _ handler: (Span<UInt8>, Endpoint) -> Void
+    ) throws(Errno) -> Int {
+        var total = 0
+        while total < limit, let number = descriptor?.rawValue {
+            let count: Int
+            do throws(Errno) {
+                count = try batch.receive(from: number, limit: limit - total)
+            } catch .wouldBlock, .interrupted {
+                break
+            } catch  where error.concernsOneDatagram {
+                counters.softErrors += 1
+                total += 1
+                continue
+            }
+            total += count
+            deliver(count, of: batch, to: handler)
+            if count < batch.slots { break }
+        }
+        return total
+    }
+
+    private func deliver(_ count: Int, of batch: DatagramBatch, to handler: (Span<UInt8>, Endpoint) -> Void) {
+        for index in 0..<count where !isClosed {
+            if batch.deliver(index, to: handler) { counters.received += 1 } else { counters.truncated += 1 }
+        }
+    }
+}
+
+// MARK: Sending
+
+extension DatagramSocket {
+    /// Sends one datagram.
+    /// - Throws: `.wouldBlock` when the kernel's queue is full, and whatever else it says; the datagram is then lost.
+    public func send(_ bytes: Span<UInt8>, to destination: Endpoint) throws(Errno) {
+        let number = try number()
+        var form = try kernelForm(of: destination)
+        // The shim reads the span and one address during the call.
+        let sent = unsafe bytes.withUnsafeBufferPointer { bytes in
+            unsafe clinux_sendto(number, bytes.baseAddress, bytes.count, &form)
+        }
+        guard sent < 0 else { return counters.sent += 1 }
+        try refused(.last)
+    }
+
+    /// Sends one datagram.
+    /// - Throws: `.wouldBlock` when the kernel's queue is full, and whatever else it says; the datagram is then lost.
+    public func send(_ bytes: [UInt8], to destination: Endpoint) throws(Errno) {
+        try send(bytes.span, to: destination)
+    }
+
+    /// Sends many datagrams with few kernel calls; returns how many the kernel took, from the front.
+    ///
+    /// One that is refused ends the run. Those longer than a slot of `batch` cannot be sent this way.
+    /// - Throws: why the very first was refused; `.messageTooLong` when it does not fit a slot.
+    public func send(_ datagrams: [Datagram], through batch: DatagramBatch) throws(Errno) -> Int {
+        var sent = 0
+        while sent < datagrams.count {
+            do throws(Errno) {
+                let loaded = try load(datagrams[sent...].prefix(batch.slots), into: batch)
+                let taken = try batch.send(through: number(), count: loaded)
+                sent += taken
+                counters.sent += taken
+                if taken < loaded { return sent }
+            } catch {
+                guard sent > 0 else { try refused(error); return 0 }
+                return sent
+            }
+        }
+        return sent
+    }
+
+    /// Loads datagrams up to the first that does not fit; that one throws when it is the first.
+    private func load(_ datagrams: ArraySlice<Datagram>, into batch: DatagramBatch) throws(Errno) -> Int {
+        var loaded = 0
+        for datagram in datagrams {
+            guard datagram.bytes.count <= batch.slotSize else {
+                guard loaded > 0 else { throw .messageTooLong }
+                return loaded
+            }
+            batch.load(datagram.bytes, to: try kernelForm(of: datagram.destination), into: loaded)
+            loaded += 1
+        }
+        return loaded
+    }
+
+    private func kernelForm(of destination: Endpoint) throws(Errno) -> clinux_address {
+        let family = localEndpoint.address.family
+        guard family == .v6 || destination.address.family == .v4 else { throw .familyNotSupported }
+        return destination.kernelForm(for: family)
+    }
+
+    private func refused(_ error: Errno) throws(Errno) {
+        if error == .wouldBlock || error == .noBufferSpace { counters.congested += 1 }
+        throw error
+    }
+}
+
+extension Errno {
+    /// Whether the error is an ICMP report about a datagram sent earlier, which says nothing about the socket.
+    fileprivate var concernsOneDatagram: Bool {
+        [.connectionRefused, .hostUnreachable, .networkUnreachable, .messageTooLong].contains(self)
+    }
+}
