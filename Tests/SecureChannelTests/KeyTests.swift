@@ -1,0 +1,4 @@
+import SecureChannel
+import Testing
+
+@Suite struct KeyTests {}
