@@ -1,6 +1,6 @@
 public import SansIO
 
-/// One X.509 certificate with an RSA key: the facts Jami looks at, and the exact bytes they came from.
+/// One X.509 certificate: the facts Jami looks at, and the exact bytes they came from.
 ///
 /// The reader asks for the structure of RFC 5280 and nothing more: negative serial numbers and missing extensions, both
 /// of which stock peers produce, are fine. Nothing is verified here; that is ``Trust``.
@@ -16,8 +16,14 @@ public struct Certificate: Sendable {
     public let userID: String?
     /// The issuer's user id, if the issuer's name has one.
     public let issuerUserID: String?
-    /// The certified key.
-    public let publicKey: PublicKey
+    /// The certified key as DER SubjectPublicKeyInfo, exactly as it stands in the certificate.
+    public let publicKeyDER: [UInt8]
+    /// The certified key, if it is of the kind and size everything here needs; DHT nodes without a user have others.
+    public let publicKey: PublicKey?
+    /// SHA-1 of ``publicKeyDER``.
+    public let shortID: ShortID
+    /// SHA-256 of ``publicKeyDER``.
+    public let longID: LongID
     /// First second of validity, in Unix time.
     public let notBefore: Int64
     /// Last second of validity, in Unix time.
@@ -66,7 +72,9 @@ public struct Certificate: Sendable {
             try CertificateFields(der: der)
         }
         self.der = der
-        publicKey = try PublicKey(der: fields.publicKey)
+        publicKeyDER = fields.publicKey
+        publicKey = try? PublicKey(der: fields.publicKey)
+        (shortID, longID) = (ShortID(of: fields.publicKey), LongID(of: fields.publicKey))
         (subject, issuer) = (fields.subject.der, fields.issuer.der)
         commonName = fields.subject.commonName ?? ""
         (userID, issuerUserID) = (fields.subject.userID, fields.issuer.userID)
@@ -78,12 +86,6 @@ public struct Certificate: Sendable {
         hasUnknownCriticalExtension = fields.extensions.hasUnknownCritical
         (signedBytes, signatureHash, signature) = (fields.signedBytes, fields.signatureHash, fields.signature)
     }
-
-    /// SHA-1 of the certified key's DER.
-    public var shortID: ShortID { publicKey.shortID }
-
-    /// SHA-256 of the certified key's DER.
-    public var longID: LongID { publicKey.longID }
 
     /// The certificate as PEM, in lines of 64 characters and ending in a line break, as GnuTLS writes it.
     public var pem: String { PEM.encode(der, label: PEM.certificateLabel) }

@@ -19,7 +19,7 @@ public struct CertificateChain: Sendable {
 
     /// Finds the armoured certificates inside `bytes`, whatever stands around them; without any, reads one bare DER
     /// certificate. This is how storing nodes read a certificate value of the DHT.
-    public init(_ bytes: [UInt8]) throws(WireError) {
+    public init(decoding bytes: [UInt8]) throws(WireError) {
         guard bytes.count <= Self.maximumBytes else { throw .overLimit(.certificateChain, limit: Self.maximumBytes) }
         var found: [Certificate] = []
         var text: Range<Int>?
@@ -39,7 +39,7 @@ public struct CertificateChain: Sendable {
     }
 
     /// Reads concatenated PEM.
-    public init(pem: String) throws(WireError) { try self.init(Array(pem.utf8)) }
+    public init(pem: String) throws(WireError) { try self.init(decoding: Array(pem.utf8)) }
 
     /// Chains certificates, device first; their text is written afresh.
     public init(_ certificates: [Certificate]) throws(WireError) {

@@ -27,7 +27,9 @@ struct CertificateFields {
         guard let body = nodes.next() else { throw ASN1Fault.missing }
         signedBytes = Array(body.encodedBytes)
         let outerAlgorithm = try nodes.take()
-        signature = Array(try ASN1BitString(derEncoded: nodes.take()).bytes)
+        let signatureBits = try ASN1BitString(derEncoded: nodes.take())
+        guard signatureBits.paddingBits == 0 else { throw ASN1Fault.unexpected }
+        signature = Array(signatureBits.bytes)
         signatureHash = try Self.hash(of: outerAlgorithm)
         let inner = try DER.sequence(body, identifier: .sequence) { try Body(&$0) }
         // RFC 5280 §4.1.1.2: both places must name the same algorithm.

@@ -15,6 +15,8 @@ public struct Trust: Hashable, Sendable {
     public enum Failure: Error, Hashable, Sendable {
         /// The device's certificate stands alone, so that it names no account.
         case noIssuer
+        /// A key is not RSA, or larger than ``PublicKey/maximumBits``.
+        case unsupportedKey(level: Int)
         /// A key is smaller than ``Trust/minimumKeyBits``.
         case weakKey(level: Int)
         /// A certificate is not valid yet.
@@ -40,7 +42,7 @@ public struct Trust: Hashable, Sendable {
     public func verify(_ chain: CertificateChain, at unixSeconds: Int64) throws(Failure) -> ShortID {
         let certificates = chain.certificates
         guard let account = chain.account else { throw .noIssuer }
-        guard account.publicKey != chain.device.publicKey else { throw .deviceIsIssuer }
+        guard account.publicKeyDER != chain.device.publicKeyDER else { throw .deviceIsIssuer }
         for (level, certificate) in certificates.enumerated() {
             try check(certificate, level: level, at: unixSeconds)
             if level + 1 < certificates.count {
@@ -53,7 +55,8 @@ public struct Trust: Hashable, Sendable {
     }
 
     private func check(_ certificate: Certificate, level: Int, at unixSeconds: Int64) throws(Failure) {
-        guard certificate.publicKey.bits >= minimumKeyBits else { throw .weakKey(level: level) }
+        guard let key = certificate.publicKey else { throw .unsupportedKey(level: level) }
+        guard key.bits >= minimumKeyBits else { throw .weakKey(level: level) }
         guard unixSeconds >= certificate.notBefore else { throw .notYetValid(level: level) }
         guard unixSeconds <= certificate.notAfter else { throw .expired(level: level) }
         guard !certificate.hasUnknownCriticalExtension else { throw .unknownCriticalExtension(level: level) }
@@ -66,6 +69,6 @@ public struct Trust: Hashable, Sendable {
 
     private func check(_ certificate: Certificate, level: Int, issuedBy issuer: Certificate) throws(Failure) {
         guard certificate.issuer == issuer.subject else { throw .wrongIssuer(level: level) }
-        guard certificate.isSigned(by: issuer.publicKey) else { throw .badSignature(level: level) }
+        guard let key = issuer.publicKey, certificate.isSigned(by: key) else { throw .badSignature(level: level) }
     }
 }

@@ -40,7 +40,7 @@ extension Identity {
         let accountKey = try key(.accountKey, in: folder)
         let deviceKey = try key(.deviceKey, in: folder)
         let chain: CertificateChain
-        do { chain = try CertificateChain(chainBytes) } catch { throw .malformed(path: chainPath, error) }
+        do { chain = try CertificateChain(decoding: chainBytes) } catch { throw .malformed(path: chainPath, error) }
         do {
             return try Identity(
                 authorityKey: authorityKey, accountKey: accountKey, deviceKey: deviceKey, chain: chain)

@@ -76,7 +76,7 @@ public enum PeerExpectation: Hashable, Sendable {
     func accepts(_ peer: CertificateChain) -> Bool {
         switch self {
         case .chain(let chain): peer == chain
-        case .device(let key): peer.device.publicKey == key
+        case .device(let key): peer.device.publicKeyDER == key.der
         case .account(let id): peer.accountID == id
         }
     }
