@@ -6,8 +6,10 @@ public enum SecureChannelError: Error, Hashable, Sendable {
     case signing
     /// The recipient's key is too small for what is to be sealed.
     case sealing
-    /// Sealed bytes are not for this key, damaged or forged; which of them is not told, on purpose.
+    /// Sealed bytes are not for this key or password, damaged or forged; which of them is not told, on purpose.
     case unopenable
+    /// There was not enough memory to stretch a password.
+    case stretching
     /// A certificate could not be built or signed.
     case certification
     /// GnuTLS would not take a certificate chain with its key, or a setting; the code is GnuTLS's.

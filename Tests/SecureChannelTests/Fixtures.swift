@@ -35,6 +35,7 @@ struct RecordedIdentity: Decodable {
     let spki_der: String
     let id_sha1_spki: String
     let long_id_sha256_spki: String
+    let certificate_key_4x: String
     let signature_algorithm: String
 
     static func all() throws -> [RecordedIdentity] {

@@ -10,6 +10,7 @@ import Testing
             #expect(key.der == hex(recorded.spki_der))
             #expect(key.shortID.hex == recorded.id_sha1_spki)
             #expect(key.longID.hex == recorded.long_id_sha256_spki)
+            #expect(key.longID.hashed.hex == recorded.certificate_key_4x)
             #expect(try PublicKey(der: key.der) == key)
         }
     }

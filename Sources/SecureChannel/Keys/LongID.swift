@@ -50,6 +50,9 @@ public struct LongID: Hashable, Comparable, Sendable {
     /// The id as 64 lower-case hexadecimal digits.
     public var hex: String { Hexadecimal.encode(bytes) }
 
+    /// SHA-1 of the 32 bytes: where newer DHT nodes keep the certificate of this key.
+    public var hashed: ShortID { ShortID(of: bytes) }
+
     /// Orders ids as big-endian numbers.
     public static func < (left: Self, right: Self) -> Bool {
         (left.first, left.second, left.third, left.fourth) < (right.first, right.second, right.third, right.fourth)

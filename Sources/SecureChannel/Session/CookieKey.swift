@@ -14,12 +14,6 @@ struct CookieKey {
         key = random.bytes(Int(GNUTLS_COOKIE_KEY_SIZE))
     }
 
-    /// Whether a datagram begins with a ClientHello: record type 22, DTLS version, message type 1.
-    static func isClientHello(_ bytes: [UInt8]) -> Bool {
-        let messageType = 13
-        return bytes.count > messageType + 12 && bytes[0] == 22 && bytes[1] == 0xFE && bytes[messageType] == 1
-    }
-
     /// Checks the cookie in a ClientHello and, if it is ours, tells the session where the numbering stands.
     func admits(_ bytes: [UInt8], to session: gnutls_session_t) -> Bool {
         var (key, path, bytes) = (key, Self.path, bytes)

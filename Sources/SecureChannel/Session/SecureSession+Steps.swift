@@ -14,21 +14,25 @@ extension SecureSession {
 
     private func shakeHands() -> [SecureEffect] {
         var status: Int32
+        var passes = 0
         repeat {
             // The session is alive; a status that is not fatal asks for another call once there is input.
             status = unsafe gnutls_handshake(session)
-        } while status != GNUTLS_E_SUCCESS && gnutls_error_is_fatal(status) == 0 && pipe.hasInput
+            passes += 1
+        } while status != GNUTLS_E_SUCCESS && mayGoOn(after: status, passes: passes)
         if status == GNUTLS_E_SUCCESS, let peer {
             phase = .open
             return output() + [.established(facts(about: peer))]
         }
         // A handshake without the peer's certificate would be a fault of the settings.
-        let failed = status == GNUTLS_E_SUCCESS || gnutls_error_is_fatal(status) != 0
+        let failed =
+            status == GNUTLS_E_SUCCESS || gnutls_error_is_fatal(status) != 0 || passes > Self.maximumPasses
         return failed ? output() + fail(status) : output()
     }
 
     private func readRecords() -> [SecureEffect] {
         var effects: [SecureEffect] = []
+        var passes = 0
         while true {
             // The buffer has the capacity that is passed on; GnuTLS says how much of it was written.
             var count = 0
@@ -38,18 +42,31 @@ extension SecureSession {
             }
             if count > 0 {
                 effects.append(.received(record))
-            } else if count == 0 {
+                continue
+            }
+            let status = Int32(clamping: count)
+            passes += 1
+            if count == 0 {
                 // Answer the peer's good-bye.
                 _ = unsafe gnutls_bye(session, GNUTLS_SHUT_WR)
                 return effects + finish(.closed)
-            } else if gnutls_error_is_fatal(Int32(clamping: count)) != 0 {
-                return effects + output() + fail(Int32(clamping: count))
-            } else if !pipe.hasInput {
-                // Everything was read; wishes for renegotiation and warnings are passed over.
-                return effects + output()
             }
+            if gnutls_error_is_fatal(status) != 0 || passes > Self.maximumPasses {
+                return effects + output() + fail(status)
+            }
+            // Wishes for renegotiation and warnings are passed over.
+            if !mayGoOn(after: status, passes: passes) { return effects + output() }
         }
     }
+
+    /// Whether GnuTLS is to be called again at once: it stops at a warning or a dropped datagram though there is more.
+    private func mayGoOn(after status: Int32, passes: Int) -> Bool {
+        gnutls_error_is_fatal(status) == 0 && passes <= Self.maximumPasses
+            && (status != GNUTLS_E_AGAIN || pipe.hasInput)
+    }
+
+    /// How many warnings and the like one input may hold.
+    private static let maximumPasses = 256
 
     /// RFC 8446 §5.1: the most a record's plaintext may hold.
     private static let recordSize = 16_384

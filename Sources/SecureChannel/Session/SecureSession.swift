@@ -98,11 +98,12 @@ public final class SecureSession: SecureTransport, @unchecked Sendable {
         switch phase {
         case .idle: return [.ignored(.notEstablished)]
         case .over: return [.ignored(.over)]
-        case .awaitingCookie: return admit(bytes, at: now)
-        case .handshaking, .open:
-            pipe.receive(bytes)
-            return proceed(at: now)
+        case .awaitingCookie, .handshaking, .open: break
         }
+        if transport != .stream, !DatagramRecords.fill(bytes) { return [.ignored(.strayDatagram)] }
+        if case .awaitingCookie = phase { return admit(bytes, at: now) }
+        pipe.receive(bytes)
+        return proceed(at: now)
     }
 
     /// Encrypts bytes for the peer, in as many records as they need; legal once established.
@@ -149,7 +150,7 @@ public final class SecureSession: SecureTransport, @unchecked Sendable {
 
     /// Answers a datagram client's first message with a cookie until it comes back with it (RFC 6347 §4.2.1).
     private func admit(_ bytes: [UInt8], at now: Instant) -> [SecureEffect] {
-        guard let cookieKey, CookieKey.isClientHello(bytes) else { return [.ignored(.strayDatagram)] }
+        guard let cookieKey, DatagramRecords.beginClientHello(bytes) else { return [.ignored(.strayDatagram)] }
         // The session is alive.
         guard unsafe cookieKey.admits(bytes, to: session) else {
             cookieKey.challenge(over: pipe)

@@ -42,7 +42,7 @@ public enum SecureEffect: Hashable, Sendable {
         case notEstablished
         /// The session is over, or was started before.
         case over
-        /// A datagram before the handshake is not the beginning of one.
+        /// A datagram is not made of whole records, or comes before the handshake and does not begin one.
         case strayDatagram
     }
 }
