@@ -1,0 +1,153 @@
+internal import CGnuTLS
+internal import SansIO
+
+extension SecureSession {
+    /// Lets GnuTLS work on what has arrived and on its timer.
+    func proceed(at now: Instant) -> [SecureEffect] {
+        self.now = now
+        var effects: [SecureEffect] = []
+        if case .handshaking = phase { effects += shakeHands() }
+        if case .open = phase { effects += readRecords() }
+        updateDeadline()
+        return effects
+    }
+
+    private func shakeHands() -> [SecureEffect] {
+        var status: Int32
+        var passes = 0
+        repeat {
+            // The session is alive; a status that is not fatal asks for another call once there is input.
+            status = unsafe gnutls_handshake(session)
+            passes += 1
+        } while status != GNUTLS_E_SUCCESS && mayGoOn(after: status, passes: passes)
+        if status == GNUTLS_E_SUCCESS, let peer {
+            phase = .open
+            return output() + [.established(facts(about: peer))]
+        }
+        // A handshake without the peer's certificate would be a fault of the settings.
+        let failed =
+            status == GNUTLS_E_SUCCESS || gnutls_error_is_fatal(status) != 0 || passes > Self.maximumPasses
+        return failed ? output() + fail(status) : output()
+    }
+
+    private func readRecords() -> [SecureEffect] {
+        var effects: [SecureEffect] = []
+        var passes = 0
+        while true {
+            // The buffer has the capacity that is passed on; GnuTLS says how much of it was written.
+            var count = 0
+            let record = unsafe [UInt8](unsafeUninitializedCapacity: Self.recordSize) { buffer, initialized in
+                count = unsafe gnutls_record_recv(session, buffer.baseAddress, buffer.count)
+                initialized = max(0, count)
+            }
+            if count > 0 {
+                effects.append(.received(record))
+                continue
+            }
+            let status = Int32(clamping: count)
+            passes += 1
+            if count == 0 {
+                // Answer the peer's good-bye.
+                _ = unsafe gnutls_bye(session, GNUTLS_SHUT_WR)
+                return effects + finish(.closed)
+            }
+            if gnutls_error_is_fatal(status) != 0 || passes > Self.maximumPasses {
+                return effects + output() + fail(status)
+            }
+            // Wishes for renegotiation and warnings are passed over.
+            if !mayGoOn(after: status, passes: passes) { return effects + output() }
+        }
+    }
+
+    /// Whether GnuTLS is to be called again at once: it stops at a warning or a dropped datagram though there is more.
+    private func mayGoOn(after status: Int32, passes: Int) -> Bool {
+        gnutls_error_is_fatal(status) == 0 && passes <= Self.maximumPasses
+            && (status != GNUTLS_E_AGAIN || pipe.hasInput)
+    }
+
+    /// How many warnings and the like one input may hold.
+    private static let maximumPasses = 256
+
+    /// RFC 8446 §5.1: the most a record's plaintext may hold.
+    private static let recordSize = 16_384
+
+    func output() -> [SecureEffect] { pipe.takeOutput().map { .send($0) } }
+
+    func finish(_ last: SecureEffect) -> [SecureEffect] {
+        phase = .over
+        deadline = nil
+        return output() + [last]
+    }
+
+    /// Tells the peer why, where there is an alert for it, and ends the session.
+    func fail(_ status: Int32) -> [SecureEffect] {
+        if let objection {
+            _ = unsafe gnutls_alert_send_appropriate(session, GNUTLS_E_CERTIFICATE_ERROR)
+            return finish(.failed(objection))
+        }
+        if status == GNUTLS_E_FATAL_ALERT_RECEIVED {
+            // Alert numbers have eight bits on the wire.
+            let alert = unsafe gnutls_alert_get(session)
+            return finish(.failed(.alert(UInt8(truncatingIfNeeded: alert.rawValue))))
+        }
+        _ = unsafe gnutls_alert_send_appropriate(session, status)
+        // The name is a constant of the library.
+        let name = unsafe gnutls_strerror_name(status).map { unsafe String(cString: $0) } ?? ""
+        return finish(.failed(.protocolViolation(code: status, name: name)))
+    }
+
+    private func updateDeadline() {
+        guard case .datagram = transport, case .handshaking = phase else {
+            deadline = nil
+            return
+        }
+        // GnuTLS counts by its own clock; a floor keeps a timer that is due from spinning.
+        let remaining = Duration.milliseconds(Int64(unsafe gnutls_dtls_get_timeout(session)))
+        deadline = now.advanced(by: max(remaining, .milliseconds(10)))
+    }
+
+    private func facts(about peer: CertificateChain) -> PeerFacts {
+        // The name is a constant, the description an allocation that is ours to free.
+        let version = unsafe gnutls_protocol_get_name(gnutls_protocol_get_version(session))
+        let suite = unsafe gnutls_session_get_desc(session)
+        defer { unsafe cgnutls_free(suite) }
+        return PeerFacts(
+            chain: peer, protocolVersion: unsafe version.map { unsafe String(cString: $0) } ?? "",
+            cipherSuite: unsafe suite.map { unsafe String(cString: $0) } ?? "")
+    }
+
+    /// Judges the peer's certificates; called by GnuTLS in the middle of the handshake.
+    func acceptsPeer() -> Bool {
+        do {
+            let chain = try peerChain()
+            let account = try trust.verify(chain, at: clock.unixSeconds(at: now))
+            guard expectation.accepts(chain) else {
+                objection = .unexpectedPeer(account: account, device: chain.device.shortID)
+                return false
+            }
+            peer = chain
+            return true
+        } catch let failure as Trust.Failure {
+            objection = .untrusted(failure)
+        } catch {
+            objection = .unreadableCertificate
+        }
+        return false
+    }
+
+    private func peerChain() throws -> CertificateChain {
+        var count: UInt32 = 0
+        // The list belongs to the session and is valid until the call returns to GnuTLS.
+        let list = unsafe gnutls_certificate_get_peers(session, &count)
+        guard let list = unsafe list, count <= CertificateChain.maximumCertificates else {
+            throw WireError.overLimit(.certificateChain, limit: CertificateChain.maximumCertificates)
+        }
+        var certificates: [Certificate] = []
+        for index in 0..<Int(count) {
+            let datum = unsafe list[index]
+            let der = unsafe [UInt8](UnsafeBufferPointer(start: datum.data, count: Int(datum.size)))
+            certificates.append(try Certificate(der: der))
+        }
+        return try CertificateChain(certificates)
+    }
+}
