@@ -16,7 +16,7 @@ import Testing
 
     @Test(arguments: [
         "", "80", "40e80cdeb27f84605d307271", "81e80cdeb27f84605d307271", "90e80cdeb27f84605d307271bede0001",
-        "a0e80cdeb27f84605d307271", "a0e80cdeb27f8460 5d307271 00", "a0e80cdeb27f84605d307271 0102",
+        "a0e80cdeb27f84605d307271", "a0e80cdeb27f8460 5d307271 00", "a0e80cdeb27f84605d307271 0103",
     ])
     func refusesBrokenHeaders(_ text: String) {
         #expect(throws: WireError.self) { try RTPPacket(decoding: hex(text)) }
