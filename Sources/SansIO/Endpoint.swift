@@ -22,7 +22,7 @@ public struct Endpoint: Hashable, Sendable {
 }
 
 extension Endpoint: LosslessStringConvertible {
-    /// Reads `192.0.2.1:4222` or `[2001:db8::1]:4222`.
+    /// Reads `192.0.2.1:4222`, `[2001:db8::1]:4222` or `[fe80::1%2]:4222`.
     public init?(_ description: String) {
         guard let colon = description.lastIndex(of: ":") else { return nil }
         var host = description[..<colon]
@@ -30,14 +30,20 @@ extension Endpoint: LosslessStringConvertible {
         guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
             let port = UInt16(digits)
         else { return nil }
+        var scope: UInt32 = 0
         if host.first == "[", host.last == "]" {
             host = host.dropFirst().dropLast()
+            if let percent = host.firstIndex(of: "%") {
+                let zone = host[host.index(after: percent)...]
+                guard zone.first != "+", let number = UInt32(zone), number > 0 else { return nil }
+                (scope, host) = (number, host[..<percent])
+            }
             guard host.contains(":") else { return nil }
         } else if host.contains(":") {
             return nil
         }
         guard let address = IPAddress(String(host)) else { return nil }
-        self.init(address, port: port)
+        self.init(address, port: port, scope: scope)
     }
 
     /// `192.0.2.1:4222` or `[2001:db8::1]:4222`, with `%scope` inside the brackets where there is one.

@@ -72,22 +72,22 @@ extension IPAddress: LosslessStringConvertible {
             gap = index
         }
         guard let gap else {
-            guard let all = run(text), all.count == 8 else { return nil }
+            guard let all = run(text, isLast: true), all.count == 8 else { return nil }
             return all
         }
-        guard let left = run(text[..<gap]), let right = run(text[(gap + 2)...]), left.count + right.count <= 7 else {
-            return nil
-        }
+        guard let left = run(text[..<gap], isLast: false), let right = run(text[(gap + 2)...], isLast: true),
+            left.count + right.count <= 7
+        else { return nil }
         return left + Array(repeating: 0, count: 8 - left.count - right.count) + right
     }
 
-    /// Colon-separated groups, the last of which may be dotted IPv4 text.
-    private static func run(_ text: ArraySlice<UInt8>) -> [UInt16]? {
+    /// Colon-separated groups; at the very end of an address, the last of them may be dotted IPv4 text.
+    private static func run(_ text: ArraySlice<UInt8>, isLast: Bool) -> [UInt16]? {
         guard !text.isEmpty else { return [] }
         let parts = text.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
         var groups: [UInt16] = []
         for (index, part) in parts.enumerated() {
-            if index == parts.count - 1, part.contains(UInt8(ascii: ".")) {
+            if isLast, index == parts.count - 1, part.contains(UInt8(ascii: ".")) {
                 guard let word = dotted(part) else { return nil }
                 groups += [UInt16(word >> 16), UInt16(truncatingIfNeeded: word)]
             } else {

@@ -61,15 +61,15 @@ public struct WallClock: Hashable, Sendable {
     /// Creates a clock whose ``Instant/zero`` lies `epochOffset` nanoseconds after the Unix epoch.
     public init(epochOffset: Int64) { self.epochOffset = epochOffset }
 
-    /// Unix time in whole seconds at `instant`.
+    /// Unix time in whole seconds at `instant`, rounded towards the epoch; saturating.
     public func unixSeconds(at instant: Instant) -> Int64 {
-        let (sum, overflow) = epochOffset.addingReportingOverflow(instant.nanoseconds)
-        return overflow ? .max : sum / 1_000_000_000
+        unixNanoseconds(at: instant) / 1_000_000_000
     }
 
     /// Unix time in nanoseconds at `instant`, saturating.
     public func unixNanoseconds(at instant: Instant) -> Int64 {
         let (sum, overflow) = epochOffset.addingReportingOverflow(instant.nanoseconds)
-        return overflow ? .max : sum
+        guard overflow else { return sum }
+        return epochOffset < 0 ? .min : .max
     }
 }

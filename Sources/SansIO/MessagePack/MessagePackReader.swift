@@ -190,7 +190,7 @@ public struct MessagePackReader: ~Escapable {
             pending.append(count - 1)
             let inner = try skipHead()
             guard inner > 0 else { continue }
-            guard pending.count < Self.nestingLimit else { throw .overLimit("nesting", limit: Self.nestingLimit) }
+            guard pending.count <= Self.nestingLimit else { throw .overLimit("nesting", limit: Self.nestingLimit) }
             pending.append(inner)
         }
     }
