@@ -34,14 +34,12 @@ extension SecureSession {
         var effects: [SecureEffect] = []
         var passes = 0
         while true {
-            // The buffer has the capacity that is passed on; GnuTLS says how much of it was written.
-            var count = 0
-            let record = unsafe [UInt8](unsafeUninitializedCapacity: Self.recordSize) { buffer, initialized in
-                count = unsafe gnutls_record_recv(session, buffer.baseAddress, buffer.count)
-                initialized = max(0, count)
+            // The buffer lives across the call and has the size that is passed on.
+            let count = unsafe recordBuffer.withUnsafeMutableBytes { buffer in
+                unsafe gnutls_record_recv(session, buffer.baseAddress, buffer.count)
             }
             if count > 0 {
-                effects.append(.received(record))
+                effects.append(.received(Array(recordBuffer[..<count])))
                 continue
             }
             let status = Int32(clamping: count)
@@ -67,9 +65,6 @@ extension SecureSession {
 
     /// How many warnings and the like one input may hold.
     private static let maximumPasses = 256
-
-    /// RFC 8446 §5.1: the most a record's plaintext may hold.
-    private static let recordSize = 16_384
 
     func output() -> [SecureEffect] { pipe.takeOutput().map { .send($0) } }
 
@@ -104,50 +99,5 @@ extension SecureSession {
         // GnuTLS counts by its own clock; a floor keeps a timer that is due from spinning.
         let remaining = Duration.milliseconds(Int64(unsafe gnutls_dtls_get_timeout(session)))
         deadline = now.advanced(by: max(remaining, .milliseconds(10)))
-    }
-
-    private func facts(about peer: CertificateChain) -> PeerFacts {
-        // The name is a constant, the description an allocation that is ours to free.
-        let version = unsafe gnutls_protocol_get_name(gnutls_protocol_get_version(session))
-        let suite = unsafe gnutls_session_get_desc(session)
-        defer { unsafe cgnutls_free(suite) }
-        return PeerFacts(
-            chain: peer, protocolVersion: unsafe version.map { unsafe String(cString: $0) } ?? "",
-            cipherSuite: unsafe suite.map { unsafe String(cString: $0) } ?? "")
-    }
-
-    /// Judges the peer's certificates; called by GnuTLS in the middle of the handshake.
-    func acceptsPeer() -> Bool {
-        do {
-            let chain = try peerChain()
-            let account = try trust.verify(chain, at: clock.unixSeconds(at: now))
-            guard expectation.accepts(chain) else {
-                objection = .unexpectedPeer(account: account, device: chain.device.shortID)
-                return false
-            }
-            peer = chain
-            return true
-        } catch let failure as Trust.Failure {
-            objection = .untrusted(failure)
-        } catch {
-            objection = .unreadableCertificate
-        }
-        return false
-    }
-
-    private func peerChain() throws -> CertificateChain {
-        var count: UInt32 = 0
-        // The list belongs to the session and is valid until the call returns to GnuTLS.
-        let list = unsafe gnutls_certificate_get_peers(session, &count)
-        guard let list = unsafe list, count <= CertificateChain.maximumCertificates else {
-            throw WireError.overLimit(.certificateChain, limit: CertificateChain.maximumCertificates)
-        }
-        var certificates: [Certificate] = []
-        for index in 0..<Int(count) {
-            let datum = unsafe list[index]
-            let der = unsafe [UInt8](UnsafeBufferPointer(start: datum.data, count: Int(datum.size)))
-            certificates.append(try Certificate(der: der))
-        }
-        return try CertificateChain(certificates)
     }
 }

@@ -32,6 +32,9 @@ public final class SecureSession: SecureTransport, @unchecked Sendable {
         case datagram(mtu: Int)
     }
 
+    /// What sessions return.
+    public typealias Effect = SecureEffect
+
     /// When the datagram timer is due next; `nil` for streams and after the handshake.
     public internal(set) var deadline: Instant?
 
@@ -46,6 +49,8 @@ public final class SecureSession: SecureTransport, @unchecked Sendable {
     var peer: CertificateChain?
     /// When the running call was made, for the certificate check inside it.
     var now = Instant.zero
+    /// Where records are decrypted to; RFC 8446 §5.1 lets them hold this much.
+    var recordBuffer = [UInt8](repeating: 0, count: 16_384)
     let expectation: PeerExpectation
     let trust: Trust
     let clock: WallClock
