@@ -1,0 +1,5 @@
+internal import SansIO
+
+extension WireError.Field {
+    static let version: Self = "version"
+}
