@@ -1,5 +1,0 @@
-internal import SansIO
-
-extension WireError.Field {
-    static let version: Self = "version"
-}
