@@ -116,7 +116,7 @@ extension Message {
         let types = policy.descriptions.joined(separator: ", ")
         if !body.isEmpty {
             let type = (try? contentType())?.mediaType ?? "application/sdp"
-            guard policy.descriptions.contains(type) || type.hasPrefix("multipart/") else {
+            guard policy.descriptions.contains(type) else {
                 return Refusal(status: 415, field: .accept, value: types)
             }
         }

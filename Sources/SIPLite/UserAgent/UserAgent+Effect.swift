@@ -87,6 +87,8 @@ extension UserAgent {
         case unresponsive
         /// The channel was lost.
         case flowLost
+        /// Too many calls are open.
+        case overLimit
         /// The invitation is larger than the peer accepts.
         case oversized(octets: Int)
         /// The peer broke the protocol in a way the call does not survive.
@@ -97,6 +99,8 @@ extension UserAgent {
     public enum Reason: Hashable, Sendable {
         /// No such flow is open.
         case unknownFlow(FlowID)
+        /// A flow of that name is open already.
+        case unusableFlow(FlowID)
         /// No such call exists, or it is not in a state for this command.
         case unknownCall(CallID)
         /// The handle is in use, or is one the agent keeps for itself.
