@@ -1,0 +1,125 @@
+public import SansIO
+
+/// Cuts messages from a byte stream by `Content-Length` (RFC 3261 §18.3), however the stream is split.
+public struct StreamFramer: Sendable {
+    /// What was found in the stream.
+    public enum Frame: Hashable, Sendable {
+        /// A message.
+        case message(Message)
+        /// The peer asks whether the flow is alive (RFC 5626 §4.4.1): answer with one CRLF.
+        case ping
+        /// The stream cannot be read any further. The message is there when it can be answered before closing.
+        case broken(Message?, WireError)
+    }
+
+    private enum Phase: Sendable {
+        /// Between messages, this many line ends in.
+        case idle
+        /// In the header fields; nothing before this offset can be their end.
+        case head(searched: Int)
+        /// In the body of this message, which ends at `end`.
+        case body(Message, end: Int)
+        /// After an error.
+        case broken
+    }
+
+    private let limits: MessageLimits
+    private var buffer: [UInt8] = []
+    private var phase = Phase.idle
+
+    /// Starts at the beginning of a stream.
+    public init(limits: MessageLimits = MessageLimits()) { self.limits = limits }
+
+    /// Whether an unfinished message waits for more bytes.
+    public var isUnfinished: Bool {
+        switch phase {
+        case .idle: false
+        case .head, .body: true
+        case .broken: false
+        }
+    }
+
+    /// Takes the next bytes of the stream and returns what they complete.
+    public mutating func receive(_ bytes: Span<UInt8>) -> [Frame] {
+        var frames: [Frame] = []
+        if case .broken = phase { return frames }
+        buffer.reserveCapacity(buffer.count + bytes.count)
+        for index in bytes.indices { buffer.append(bytes[index]) }
+        while let frame = next() { frames.append(frame) }
+        return frames
+    }
+
+    private mutating func next() -> Frame? {
+        while true {
+            switch phase {
+            case .broken: return nil
+            case .idle:
+                if let ping = takeLineEnds() { return ping }
+                guard case .head = phase else { return nil }
+            case .head(let searched):
+                guard let end = HeadReader.end(of: buffer, from: max(0, searched - 3)) else {
+                    phase = .head(searched: buffer.count)
+                    guard buffer.count <= limits.head else { return fail(nil, .overLimit(.head, limit: limits.head)) }
+                    return nil
+                }
+                if let failure = readHead(upTo: end) { return failure }
+            case .body(var message, let end):
+                guard buffer.count >= end else { return nil }
+                message.body = Array(buffer[(end - message.announced)..<end])
+                buffer.removeFirst(end)
+                phase = .idle
+                return .message(message)
+            }
+        }
+    }
+
+    /// Skips line ends between messages; two in a row are a ping. Enters the head at the first other byte.
+    private mutating func takeLineEnds() -> Frame? {
+        guard let first = buffer.first else { return nil }
+        guard first == ASCII.carriageReturn else {
+            phase = first == ASCII.lineFeed ? .idle : .head(searched: 0)
+            return first == ASCII.lineFeed ? fail(nil, .malformed(.lineEnd, at: 0)) : nil
+        }
+        let expected = [ASCII.carriageReturn, ASCII.lineFeed, ASCII.carriageReturn, ASCII.lineFeed]
+        let common = zip(buffer, expected).prefix { $0 == $1 }.count
+        if common == 4 {
+            buffer.removeFirst(4)
+            return .ping
+        }
+        guard buffer.count > common else { return nil }
+        guard common >= 2 else { return fail(nil, .malformed(.lineEnd, at: 1)) }
+        buffer.removeFirst(2)
+        return takeLineEnds()
+    }
+
+    private mutating func readHead(upTo end: Int) -> Frame? {
+        guard end <= limits.head else { return fail(nil, .overLimit(.head, limit: limits.head)) }
+        let message: Message
+        do throws(WireError) {
+            message = try Message(head: Array(buffer[..<end]), limits: limits)
+        } catch {
+            return fail(nil, error)
+        }
+        switch message.announcedLength {
+        case .octets(let length) where length <= limits.body:
+            phase = .body(message, end: end + length)
+            return nil
+        case .octets: return fail(message, .overLimit(.body, limit: limits.body))
+        case .none, .unclear: return fail(message, .malformed(.contentLength, at: 0))
+        }
+    }
+
+    /// Gives the stream up: where the next message starts cannot be known.
+    private mutating func fail(_ message: Message?, _ error: WireError) -> Frame {
+        phase = .broken
+        buffer = []
+        return .broken(message, error)
+    }
+}
+
+extension Message {
+    /// The announced length of a message whose announcement was checked.
+    fileprivate var announced: Int {
+        if case .octets(let length) = announcedLength { length } else { 0 }
+    }
+}
