@@ -7,6 +7,36 @@ public import SansIO
 /// arrives. Checks that arrive before ``start(remote:at:)`` are answered and remembered. Every method is legal in
 /// every state; what makes no sense is refused with ``Effect/ignored(_:)``.
 public struct ICEAgent: Machine {
+    /// What the agent waits for.
+    enum Timer: Hashable, Sendable {
+        case pacing
+        case transaction(TransactionID)
+        case nomination(component: Int)
+        case patience
+        case keepalive(component: Int)
+        case consent(component: Int)
+        case consentExpiry(component: Int)
+        /// The next attempt to connect for a pair.
+        case reconnect(pair: Int)
+        /// The end of an attempt to connect, or of an accepted connection's time to identify itself.
+        case connection(ConnectionID)
+        case linger(component: Int)
+    }
+
+    /// A candidate of ours and the socket behind it.
+    struct LocalCandidate: Hashable, Sendable {
+        let candidate: Candidate
+        let base: Endpoint
+    }
+
+    /// The pair in use for a component.
+    struct Selection: Hashable, Sendable {
+        let pairID: Int
+        let pair: SelectedPair
+        var lastSent: Instant
+        var consentExpiry: Instant
+    }
+
     /// The limits and intervals.
     public let configuration: Configuration
     /// How many components the session has; they are numbered from 1.
@@ -18,75 +48,171 @@ public struct ICEAgent: Machine {
     /// Where the session stands.
     public internal(set) var state = State.new
 
+    var random: RandomSource
+    var tieBreaker: UInt64
+    let localKey: IntegrityKey
+    var remoteCredentials: Credentials?
+    var remoteKey: IntegrityKey?
+    var bases: [Base] = []
+    var locals: [LocalCandidate] = []
+    var remotes: [Candidate] = []
+    var checkList = CheckList()
+    /// Pairs to check before all others (RFC 8445 §6.1.4.1).
+    var triggered: [Int] = []
+    var recentTriggers: [Instant] = []
+    var nextTick = Instant(nanoseconds: .min)
+    var transactions: [Transaction] = []
+    var connections: [Connection] = []
+    var lastConnection: UInt64 = 0
+    var earlyChecks: [ReceivedCheck] = []
+    var selections: [Selection?]
+    var nominationWasAwaited = false
+    var timers = TimerTable<Timer>()
+
     /// Creates a session; draws its credentials and tie-breaker.
     ///
     /// - Parameter components: how many components the stream has, 1 to 256.
     public init(configuration: Configuration = Configuration(), role: Role, components: Int, random: RandomSource) {
-        var random = random
         self.configuration = configuration
         self.components = min(max(components, 1), 256)
         self.role = role
-        localCredentials = Credentials(random: &random)
-    }
-
-    /// Our candidates, most useful first, for the peer.
-    public var localCandidates: [Candidate] { [] }
-
-    /// What to tell the peer.
-    public var localDescription: SessionDescription {
-        SessionDescription(credentials: localCredentials, candidates: localCandidates)
+        self.random = random
+        localCredentials = Credentials(random: &self.random)
+        localKey = IntegrityKey(shortTerm: localCredentials.password)
+        tieBreaker = self.random.next()
+        selections = Array(repeating: nil, count: self.components)
     }
 
     /// When ``advance(to:)`` next has something to do.
-    public var deadline: Instant? { nil }
+    public var deadline: Instant? { timers.deadline }
 
     /// Fires every timer due at or before `now`.
-    public mutating func advance(to now: Instant) -> [Effect] { [] }
-
-    /// Adds a bound socket: one candidate for UDP, a passive and an active one for TCP.
-    public mutating func addBase(_ base: Base, at now: Instant) -> [Effect] { [] }
-
-    /// Adds a server-reflexive candidate learnt elsewhere: from a STUN server, a port mapping, or other peers.
-    public mutating func addMapped(
-        _ mapped: Endpoint, base: Base, tcp: Candidate.TCPRole = .passive, at now: Instant
-    ) -> [Effect] { [] }
+    public mutating func advance(to now: Instant) -> [Effect] {
+        var effects: [Effect] = []
+        while let timer = timers.popDue(at: now) {
+            switch timer {
+            case .pacing: effects += tick(at: now)
+            case .transaction(let id): effects += transactionIsDue(id, at: now)
+            case .nomination(let component): effects += nominateBest(component, at: now)
+            case .patience: effects += patienceIsOver(at: now)
+            case .keepalive(let component): effects += keepAlive(component, at: now)
+            case .consent(let component): effects += renewConsent(component, at: now)
+            case .consentExpiry(let component): effects += consentIsOver(component, at: now)
+            case .reconnect(let pair): effects += check(pair, at: now)
+            case .connection(let id): effects += connectionIsDue(id, at: now)
+            case .linger(let component): effects += closeLosers(component)
+            }
+        }
+        return effects
+    }
 
     /// Starts the checks; legal once, in state ``State/new``.
-    public mutating func start(remote: SessionDescription, at now: Instant) -> [Effect] { [] }
-
-    /// Adds candidates of the peer after the start.
-    public mutating func addRemoteCandidates(_ candidates: [Candidate], at now: Instant) -> [Effect] { [] }
-
-    /// Tells that no more candidates will come; ``Configuration/patience`` starts anew.
-    public mutating func endOfRemoteCandidates(at now: Instant) {}
+    ///
+    /// Candidates that cannot be used are passed over; checks that came before are taken up now.
+    public mutating func start(remote: SessionDescription, at now: Instant) -> [Effect] {
+        guard state == .new else { return [.ignored(.wrongState)] }
+        state = .checking
+        remoteCredentials = remote.credentials
+        remoteKey = IntegrityKey(shortTerm: remote.credentials.password)
+        arm(.patience, after: configuration.patience, at: now)
+        var effects = learn(remote.candidates)
+        formPairs()
+        let early = earlyChecks
+        earlyChecks = []
+        for check in early { effects += process(check, at: now) }
+        return effects + pace(at: now)
+    }
 
     /// Takes a UDP datagram for which ``isSTUN(_:)`` holds.
     public mutating func receive(
         _ datagram: Span<UInt8>, on base: Endpoint, from source: Endpoint, at now: Instant
-    ) -> [Effect] { [] }
-
-    /// Takes a connection accepted on a TCP base; `nil` when over a limit: close it.
-    public mutating func accept(on base: Endpoint, from source: Endpoint, at now: Instant) -> ConnectionID? { nil }
-
-    /// Reports that a connection of ``Effect/connect(_:from:to:)`` stands; `local` is its own address and port.
-    public mutating func connected(_ id: ConnectionID, local: Endpoint, at now: Instant) -> [Effect] { [] }
-
-    /// Reports that a connection could not be set up, was closed by the peer, or broke.
-    public mutating func disconnected(_ id: ConnectionID, at now: Instant) -> [Effect] { [] }
-
-    /// Takes bytes read from a connection, cut anywhere.
-    public mutating func receive(_ bytes: Span<UInt8>, on id: ConnectionID, at now: Instant) -> [Effect] { [] }
+    ) -> [Effect] {
+        guard state != .closed else { return [.ignored(.wrongState)] }
+        guard let component = bases.first(where: { $0.endpoint == base && $0.transport == .udp })?.component else {
+            return [.ignored(.unknownBase)]
+        }
+        let message: Message
+        do { message = try Message(datagram) } catch { return [.ignored(.malformed(error))] }
+        let source = source.unmapped
+        let arrival = Arrival(path: .datagram(from: base, to: source), source: source, component: component)
+        return receive(message, arrival, at: now)
+    }
 
     /// Sends application data: one datagram over the selected or else the best valid pair, or frames over the
-    /// selected connection. On TCP nothing is sent before a pair is selected, as a stream cannot move to another connection.
-    public mutating func send(_ payload: [UInt8], component: Int, at now: Instant) -> [Effect] { [] }
+    /// selected connection. On TCP nothing is sent before a pair is selected, as a stream cannot move to another one.
+    public mutating func send(_ payload: [UInt8], component: Int, at now: Instant) -> [Effect] {
+        guard state == .checking || state == .completed else { return [.ignored(.wrongState)] }
+        guard (1...components).contains(component) else { return [.ignored(.noPath)] }
+        if let path = selections[component - 1]?.pair.path {
+            guard case .stream = path else { return [transmit(payload, over: path, at: now)] }
+            return payload.isEmpty ? [] : [transmit(payload, over: path, at: now)]
+        }
+        guard let pair = checkList.bestValid(component: component), let path = path(of: pair), case .datagram = path
+        else { return [.ignored(.noPath)] }
+        return [transmit(payload, over: path, at: now)]
+    }
 
     /// Ends the session: connections are closed, nothing is answered any more.
-    public mutating func close() -> [Effect] { [] }
+    public mutating func close() -> [Effect] {
+        guard state != .closed else { return [] }
+        state = .closed
+        return abandon()
+    }
 
     /// The pair a component uses, if one is selected.
-    public func selectedPair(component: Int) -> SelectedPair? { nil }
+    public func selectedPair(component: Int) -> SelectedPair? {
+        guard (1...components).contains(component) else { return nil }
+        return selections[component - 1]?.pair
+    }
 
     /// Whether a datagram is STUN as of RFC 8489 §5: length, top bits and cookie agree.
-    public static func isSTUN(_ datagram: Span<UInt8>) -> Bool { false }
+    public static func isSTUN(_ datagram: Span<UInt8>) -> Bool { Message.isSTUN(datagram) }
+}
+
+extension ICEAgent {
+    /// Sets a timer; intervals are at least a millisecond, so that no setting makes a machine spin.
+    mutating func arm(_ timer: Timer, after interval: Duration, at now: Instant) {
+        timers.set(timer, at: now.advanced(by: max(interval, .milliseconds(1))))
+    }
+
+    /// Hands bytes to a path, framed where it is a stream.
+    mutating func transmit(_ bytes: [UInt8], over path: Path, at now: Instant) -> Effect {
+        for index in selections.indices where selections[index]?.pair.path == path {
+            selections[index]?.lastSent = now
+        }
+        switch path {
+        case .datagram(let base, let peer): return .send(bytes, from: base, to: peer)
+        case .stream(let id):
+            return .write(StreamFraming.frame(bytes, limit: configuration.framePayloadLimit), on: id)
+        }
+    }
+
+    /// Fails the session.
+    mutating func fail(_ failure: Failure) -> [Effect] {
+        state = .failed(failure)
+        return abandon() + [.failed(failure)]
+    }
+
+    /// Drops everything that would still act by itself.
+    private mutating func abandon() -> [Effect] {
+        let effects = connections.map { Effect.disconnect($0.id) }
+        connections = []
+        transactions = []
+        triggered = []
+        earlyChecks = []
+        timers = TimerTable()
+        return effects
+    }
+
+    /// Gives up, unless every component has a valid pair and only the peer's nomination is missing.
+    private mutating func patienceIsOver(at now: Instant) -> [Effect] {
+        guard state == .checking else { return [] }
+        let isNearlyDone = (1...components).allSatisfy {
+            selections[$0 - 1] != nil || checkList.bestValid(component: $0) != nil
+        }
+        guard isNearlyDone, !nominationWasAwaited else { return fail(.noPath) }
+        nominationWasAwaited = true
+        arm(.patience, after: configuration.nominationPatience, at: now)
+        return []
+    }
 }
