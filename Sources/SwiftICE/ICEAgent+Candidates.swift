@@ -1,0 +1,166 @@
+public import SansIO
+
+extension ICEAgent {
+    /// Our candidates, most useful first, for the peer: the first address of each family, then mapped and relayed
+    /// addresses, then the rest, as some peers read only so many.
+    public var localCandidates: [Candidate] {
+        locals.indices.sorted { (usefulness(of: $0), $0) < (usefulness(of: $1), $1) }.map { locals[$0].candidate }
+    }
+
+    /// What to tell the peer.
+    public var localDescription: SessionDescription {
+        SessionDescription(credentials: localCredentials, candidates: localCandidates)
+    }
+
+    private func usefulness(of index: Int) -> Int {
+        let candidate = locals[index].candidate
+        switch candidate.kind {
+        case .serverReflexive, .peerReflexive: return 1
+        case .relayed: return 2
+        case .host:
+            let address = candidate.endpoint.address
+            if address.isLinkLocal { return 4 }
+            let first = locals.first {
+                $0.candidate.kind == .host && !$0.base.address.isLinkLocal && $0.base.address.family == address.family
+            }
+            return first?.base.address == address ? 0 : 3
+        }
+    }
+
+    /// Adds a bound socket: one candidate for UDP, a passive and an active one for TCP.
+    ///
+    /// Earlier bases get higher priorities; see ``Priority/interleaved(_:)``. Legal before and after the start.
+    public mutating func addBase(_ base: Base, at now: Instant) -> [Effect] {
+        guard state == .new || state == .checking else { return [.ignored(.wrongState)] }
+        guard (1...components).contains(base.component), Self.isUsable(base.endpoint),
+            base.kind == .host || base.kind == .relayed,
+            !bases.contains(where: {
+                $0.endpoint == base.endpoint && $0.transport == base.transport
+            })
+        else { return [.ignored(.unusableCandidate)] }
+        let transports: [Candidate.Transport] =
+            switch (base.transport, base.kind) {
+            case (.udp, _): [.udp]
+            case (.tcp, .relayed): [.tcp(.passive)]
+            case (.tcp, _): [.tcp(.passive), .tcp(.active)]
+            }
+        guard roomForLocals(base.component) >= transports.count else { return [.ignored(.overLimit)] }
+        bases.append(base)
+        for transport in transports {
+            let port = transport == .tcp(.active) ? Candidate.discardPort : base.endpoint.port
+            addLocal(base, base.endpoint.with(port: port), transport, base.kind)
+        }
+        formPairs()
+        return pace(at: now)
+    }
+
+    /// Adds a server-reflexive candidate learnt elsewhere: from a STUN server, a port mapping, or other peers.
+    ///
+    /// - Parameters:
+    ///   - base: a base added before.
+    ///   - tcp: for a TCP base, whether peers may connect to the address or only see connections come from it.
+    public mutating func addMapped(
+        _ mapped: Endpoint, base: Base, tcp: Candidate.TCPRole = .passive, at now: Instant
+    ) -> [Effect] {
+        guard state == .new || state == .checking else { return [.ignored(.wrongState)] }
+        guard bases.contains(base) else { return [.ignored(.unknownBase)] }
+        let mapped = tcp == .active && base.transport == .tcp ? mapped.with(port: Candidate.discardPort) : mapped
+        guard Self.isUsable(mapped) else { return [.ignored(.unusableCandidate)] }
+        guard roomForLocals(base.component) > 0 else { return [.ignored(.overLimit)] }
+        let transport = base.transport == .udp ? Candidate.Transport.udp : .tcp(tcp)
+        let isAdded = addLocal(base, mapped, transport, .serverReflexive)
+        return isAdded ? [] : [.ignored(.unusableCandidate)]
+    }
+
+    private func roomForLocals(_ component: Int) -> Int {
+        configuration.localCandidateLimit - locals.count { $0.candidate.component == component }
+    }
+
+    /// Adds a candidate unless it is known; the first of a kind has the highest priority, as Jami counts.
+    @discardableResult
+    private mutating func addLocal(
+        _ base: Base, _ endpoint: Endpoint, _ transport: Candidate.Transport, _ kind: Candidate.Kind
+    ) -> Bool {
+        let mine = locals.map(\.candidate).filter { $0.component == base.component }
+        guard !mine.contains(where: { $0.endpoint == endpoint && $0.transport == transport }) else { return false }
+        let preference = UInt16(max(0, 65_535 - mine.count { $0.kind == kind }))
+        let candidate = Candidate(
+            foundation: Foundation(kind: kind, base: base.endpoint.address), component: base.component,
+            transport: transport,
+            priority: Priority.candidate(kind, localPreference: preference, component: base.component),
+            endpoint: endpoint, kind: kind, related: kind == .serverReflexive ? base.endpoint : nil)
+        locals.append(LocalCandidate(candidate: candidate, base: base.endpoint))
+        return true
+    }
+
+    /// Adds candidates of the peer after the start.
+    public mutating func addRemoteCandidates(_ candidates: [Candidate], at now: Instant) -> [Effect] {
+        guard state == .checking else { return [.ignored(.wrongState)] }
+        let effects = learn(candidates)
+        formPairs()
+        return effects + pace(at: now)
+    }
+
+    /// Tells that no more candidates will come; ``Configuration/patience`` starts anew.
+    public mutating func endOfRemoteCandidates(at now: Instant) {
+        guard state == .checking else { return }
+        arm(.patience, after: configuration.patience, at: now)
+    }
+
+    /// Keeps what is usable; a candidate that was known from a check only is given its signalled properties.
+    mutating func learn(_ candidates: [Candidate]) -> [Effect] {
+        var effects: [Effect] = []
+        for candidate in candidates {
+            guard (1...components).contains(candidate.component), candidate.priority > 0,
+                Self.isUsable(candidate.endpoint)
+            else {
+                effects.append(.ignored(.unusableCandidate))
+                continue
+            }
+            if let index = remotes.firstIndex(where: {
+                $0.component == candidate.component && $0.endpoint == candidate.endpoint
+                    && $0.transport == candidate.transport
+            }) {
+                upgrade(index, to: candidate)
+            } else if remotes.count(where: { $0.component == candidate.component })
+                < configuration.remoteCandidateLimit
+            {
+                remotes.append(candidate)
+            } else {
+                effects.append(.ignored(.overLimit))
+            }
+        }
+        return effects
+    }
+
+    private mutating func upgrade(_ index: Int, to candidate: Candidate) {
+        let known = remotes[index]
+        guard known.kind == .peerReflexive || known.priority < candidate.priority else { return }
+        remotes[index] = candidate
+        let role = role
+        checkList.updateAll { pair in
+            guard pair.remote == known else { return }
+            pair.remote = candidate
+            pair.assign(role)
+        }
+    }
+
+    static func isUsable(_ endpoint: Endpoint) -> Bool {
+        endpoint.port != 0 && !endpoint.address.isUnspecified && !endpoint.address.isMulticast
+    }
+
+    /// Pairs every base with every remote candidate it may reach; server-reflexive candidates are checked from their
+    /// base, so that their pairs are those of the base (RFC 8445 §6.1.2.4).
+    mutating func formPairs() {
+        guard state == .checking else { return }
+        for local in locals.map(\.candidate) where local.kind == .host || local.kind == .relayed {
+            guard selections[local.component - 1] == nil else { continue }
+            for remote in remotes {
+                guard let remote = CandidatePair.reachable(remote, from: local) else { continue }
+                _ = checkList.add(local: local, remote: remote, role: role)
+            }
+        }
+        checkList.trim(to: configuration.pairLimit)
+        checkList.unfreeze()
+    }
+}

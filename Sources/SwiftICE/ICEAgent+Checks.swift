@@ -1,0 +1,178 @@
+internal import SansIO
+
+extension ICEAgent {
+    var isRunning: Bool { state == .checking || state == .completed }
+
+    /// Sees to it that what is ready to be checked will be: now if the last check is long enough ago.
+    mutating func pace(at now: Instant) -> [Effect] {
+        guard isRunning, !timers.isSet(.pacing), hasWork() else { return [] }
+        if now >= nextTick { return tick(at: now) }
+        timers.set(.pacing, at: nextTick)
+        return []
+    }
+
+    private mutating func hasWork() -> Bool {
+        if !triggered.isEmpty { return true }
+        return checkList.next() != nil
+    }
+
+    /// Makes one check: a triggered one first, else the best ordinary one (RFC 8445 §6.1.4.2).
+    mutating func tick(at now: Instant) -> [Effect] {
+        guard isRunning else { return [] }
+        var effects: [Effect] = []
+        if let pair = nextPair() {
+            nextTick = now.advanced(by: max(configuration.pacing, .milliseconds(1)))
+            effects += check(pair, at: now)
+        }
+        if !timers.isSet(.pacing), hasWork() { timers.set(.pacing, at: max(nextTick, now)) }
+        return effects
+    }
+
+    private mutating func nextPair() -> Int? {
+        while !triggered.isEmpty {
+            let pair = triggered.removeFirst()
+            if checkList[pair]?.state == .waiting { return pair }
+        }
+        return checkList.next()
+    }
+
+    /// Checks a pair because the peer's check arrived: at once, unless too many such checks have just been made.
+    mutating func trigger(_ pair: Int, at now: Instant) -> [Effect] {
+        checkList.update(pair) { $0.state = .waiting }
+        let horizon = now.advanced(by: .zero - configuration.triggeredWindow)
+        recentTriggers.removeAll { $0 <= horizon }
+        if recentTriggers.count < configuration.triggeredBurst {
+            recentTriggers.append(now)
+            return check(pair, at: now)
+        }
+        if !triggered.contains(pair) { triggered.append(pair) }
+        return pace(at: now)
+    }
+
+    /// How packets of a pair travel; `nil` for a TCP pair without an open connection.
+    func path(of pair: CandidatePair) -> Path? {
+        guard pair.local.transport.isTCP else {
+            return .datagram(from: pair.local.endpoint, to: pair.remote.endpoint)
+        }
+        guard let id = pair.connection, connections.first(where: { $0.id == id })?.phase == .open else { return nil }
+        return .stream(id)
+    }
+
+    /// Sends the check of a pair, or for TCP without a connection opens one first.
+    mutating func check(_ id: Int, at now: Instant) -> [Effect] {
+        guard isRunning, let pair = checkList[id] else { return [] }
+        timers.cancel(.reconnect(pair: id))
+        if !pair.isNominating { checkList.update(id) { $0.state = .inProgress } }
+        if let path = path(of: pair) {
+            return request(.check(nominating: pair.isNominating), pair: pair, over: path, at: now)
+        }
+        if pair.connection != nil { return [] }
+        guard pair.local.transport == .tcp(.active) else { return pairFailed(id, at: now) }
+        return open(pair, at: now)
+    }
+
+    /// Sends a Binding request with a transaction of its own (RFC 8445 §7.2.4).
+    mutating func request(
+        _ purpose: Transaction.Purpose, pair: CandidatePair, over path: Path, at now: Instant
+    ) -> [Effect] {
+        guard let remoteCredentials, let remoteKey, makeRoomForTransaction() else { return [.ignored(.overLimit)] }
+        let id = TransactionID(random: &random)
+        var builder = MessageBuilder(.request, .binding, id)
+        builder.add(.username("\(remoteCredentials.fragment):\(localCredentials.fragment)"))
+        builder.add(.priority(reflexivePriority(of: pair.local)))
+        builder.add(role == .controlling ? .iceControlling(tieBreaker) : .iceControlled(tieBreaker))
+        if purpose == .check(nominating: true) { builder.add(.useCandidate) }
+        builder.addIntegrity(remoteKey)
+        let transaction = Transaction(
+            id: id, pair: pair.id, purpose: purpose, role: role, path: path,
+            request: builder.finishedWithFingerprint(), sentAt: now, timing: timing(over: path))
+        if case .check = purpose {
+            cancelTransactions(of: pair.id)
+            checkList.update(pair.id) { $0.transaction = id }
+        }
+        transactions.append(transaction)
+        arm(.transaction(id), after: wait(for: transaction), at: now)
+        return [transmit(transaction.request, over: path, at: now)]
+    }
+
+    /// The priority of the peer-reflexive candidate a check may give birth to (RFC 8445 §7.1.1).
+    func reflexivePriority(of local: Candidate) -> UInt32 {
+        Priority.candidate(
+            .peerReflexive, localPreference: Priority.localPreference(of: local.priority), component: local.component)
+    }
+
+    /// Checks stretch their first wait with the number of pairs (RFC 8445 §14.3); streams do not repeat.
+    private func timing(over path: Path) -> Retransmission {
+        var timing = configuration.retransmission
+        if case .stream = path { return Retransmission(initial: timing.total, attempts: 1, lastWaitFactor: 1) }
+        timing.initial = max(timing.initial, configuration.pacing * checkList.activeCount)
+        return timing
+    }
+
+    private func wait(for transaction: Transaction) -> Duration {
+        if case .consent = transaction.purpose { return configuration.consent?.expiry ?? transaction.timing.total }
+        return transaction.timing.wait(after: transaction.attempts)
+    }
+
+    private mutating func makeRoomForTransaction() -> Bool {
+        guard transactions.count >= configuration.transactionLimit else { return true }
+        guard let index = transactions.firstIndex(where: { $0.isCancelled }) else { return false }
+        timers.cancel(.transaction(transactions.remove(at: index).id))
+        return true
+    }
+
+    /// Stops repeating the checks of a pair; their answers still count (RFC 8445 §7.3.1.4).
+    mutating func cancelTransactions(of pair: Int) {
+        for index in transactions.indices where transactions[index].pair == pair {
+            guard case .check = transactions[index].purpose else { continue }
+            transactions[index].isCancelled = true
+        }
+    }
+
+    /// Repeats a check, or ends it.
+    mutating func transactionIsDue(_ id: TransactionID, at now: Instant) -> [Effect] {
+        guard let index = transactions.firstIndex(where: { $0.id == id }) else { return [] }
+        var transaction = transactions[index]
+        let isOver = transaction.isCancelled || transaction.attempts >= transaction.timing.attempts
+        if case .check = transaction.purpose, !isOver {
+            transaction.attempts += 1
+            transactions[index] = transaction
+            arm(.transaction(id), after: wait(for: transaction), at: now)
+            return [transmit(transaction.request, over: transaction.path, at: now)]
+        }
+        transactions.remove(at: index)
+        guard case .check = transaction.purpose, checkList[transaction.pair]?.transaction == id else { return [] }
+        return pairFailed(transaction.pair, at: now)
+    }
+
+    /// Gives a pair up; others may now be unfrozen or nominated. A selected pair stays, as consent watches over it.
+    mutating func pairFailed(_ id: Int, at now: Instant) -> [Effect] {
+        guard let pair = checkList[id] else { return [] }
+        cancelTransactions(of: id)
+        timers.cancel(.reconnect(pair: id))
+        checkList.update(id) { pair in
+            pair.state = .failed
+            pair.validLocal = nil
+            pair.transaction = nil
+            pair.isNominating = false
+        }
+        return considerNomination(pair.component, at: now) + pace(at: now)
+    }
+
+    /// Takes the other role and computes all pair priorities anew (RFC 8445 §7.3.1.1).
+    mutating func take(_ newRole: Role, at now: Instant) -> [Effect] {
+        guard role != newRole else { return [] }
+        role = newRole
+        checkList.updateAll { pair in
+            pair.assign(newRole)
+            pair.isNominating = false
+            if newRole == .controlling { pair.isNominatedByPeer = false }
+        }
+        var effects: [Effect] = []
+        for component in 1...components {
+            timers.cancel(.nomination(component: component))
+            effects += considerNomination(component, at: now)
+        }
+        return effects
+    }
+}

@@ -1,0 +1,59 @@
+internal import SansIO
+
+extension ICEAgent {
+    /// Starts the keepalives and consent checks of a component's new pair.
+    mutating func watch(_ component: Int, at now: Instant) {
+        arm(.keepalive(component: component), after: configuration.keepalive, at: now)
+        guard configuration.consent != nil else { return }
+        consentWasGiven(component, at: now)
+        armConsentCheck(component, at: now)
+    }
+
+    private mutating func armConsentCheck(_ component: Int, at now: Instant) {
+        guard let interval = configuration.consent?.interval, interval > .zero else { return }
+        arm(
+            .consent(component: component), after: random.duration(in: interval * 8 / 10...interval * 12 / 10), at: now)
+    }
+
+    /// Sends an indication when nothing was sent for a while (RFC 8445 §11).
+    mutating func keepAlive(_ component: Int, at now: Instant) -> [Effect] {
+        guard isRunning, let selection = selections[component - 1] else { return [] }
+        let due = selection.lastSent.advanced(by: max(configuration.keepalive, .milliseconds(1)))
+        guard due <= now else {
+            timers.set(.keepalive(component: component), at: due)
+            return []
+        }
+        arm(.keepalive(component: component), after: configuration.keepalive, at: now)
+        let indication = MessageBuilder(.indication, .binding, TransactionID(random: &random)).finishedWithFingerprint()
+        return [transmit(indication, over: selection.pair.path, at: now)]
+    }
+
+    /// Asks the peer whether it still wants what we send (RFC 7675 §5.1).
+    mutating func renewConsent(_ component: Int, at now: Instant) -> [Effect] {
+        guard isRunning, let selection = selections[component - 1], let pair = checkList[selection.pairID] else {
+            return []
+        }
+        armConsentCheck(component, at: now)
+        return request(.consent(component: component), pair: pair, over: selection.pair.path, at: now)
+    }
+
+    /// Puts the end of the consent off.
+    mutating func consentWasGiven(_ component: Int, at now: Instant) {
+        guard let expiry = configuration.consent?.expiry, selections[component - 1] != nil else { return }
+        let end = now.advanced(by: max(expiry, .milliseconds(1)))
+        selections[component - 1]?.consentExpiry = end
+        timers.set(.consentExpiry(component: component), at: end)
+    }
+
+    /// Ends the session, unless we slept past the end ourselves: then the peer is asked once more first.
+    mutating func consentIsOver(_ component: Int, at now: Instant) -> [Effect] {
+        guard isRunning, let selection = selections[component - 1], let consent = configuration.consent else {
+            return []
+        }
+        guard selection.consentExpiry.duration(to: now) > .seconds(1) else { return fail(.consentLost) }
+        let end = now.advanced(by: max(consent.interval, .milliseconds(1)))
+        selections[component - 1]?.consentExpiry = end
+        timers.set(.consentExpiry(component: component), at: end)
+        return renewConsent(component, at: now)
+    }
+}

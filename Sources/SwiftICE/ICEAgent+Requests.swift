@@ -1,0 +1,193 @@
+internal import SansIO
+
+extension ICEAgent {
+    /// Where a message came in.
+    struct Arrival: Hashable, Sendable {
+        let path: Path
+        let source: Endpoint
+        let component: Int
+    }
+
+    private static let understood: Set<AttributeType> = [
+        .mappedAddress, .username, .messageIntegrity, .errorCode, .unknownAttributes, .realm, .nonce,
+        .messageIntegritySHA256, .passwordAlgorithm, .userHash, .xorMappedAddress, .priority, .useCandidate,
+        .changeRequest, .padding, .responsePort,
+    ]
+
+    mutating func receive(_ message: Message, _ arrival: Arrival, at now: Instant) -> [Effect] {
+        switch (message.type.messageClass, message.type.method) {
+        case (.request, .binding): receiveRequest(message, arrival, at: now)
+        case (.success, .binding), (.error, .binding): receiveResponse(message, arrival, at: now)
+        case (.indication, .binding): []
+        default: [.ignored(.unexpected(message.type))]
+        }
+    }
+
+    /// Answers a check, whatever the state, and then draws the conclusions (RFC 8445 §7.3).
+    private mutating func receiveRequest(_ message: Message, _ arrival: Arrival, at now: Instant) -> [Effect] {
+        if let code = refusal(of: message) {
+            let answer = errorResponse(code, to: message)
+            return [transmit(answer, over: arrival.path, at: now), .ignored(.unauthenticated(code))]
+        }
+        var effects: [Effect] = []
+        if state == .new || state == .checking {
+            let claim = message.first(.iceControlling) ?? message.first(.iceControlled)
+            switch RoleConflict.judge(role, tieBreaker: tieBreaker, claim: claim) {
+            case .none: break
+            case .refuse:
+                let answer = errorResponse(.roleConflict, to: message)
+                return [transmit(answer, over: arrival.path, at: now), .ignored(.roleConflict)]
+            case .yield: effects += take(role.opposite, at: now)
+            }
+        }
+        effects.append(transmit(successResponse(to: message, from: arrival.source), over: arrival.path, at: now))
+        identify(arrival.path)
+        var check = ReceivedCheck(
+            path: arrival.path, source: arrival.source, component: arrival.component,
+            priority: 0, nominates: message.has(.useCandidate))
+        if case .priority(let priority) = message.first(.priority), priority > 0 {
+            check = check.with(priority: priority)
+        }
+        return effects + (state == .new ? remember(check) : process(check, at: now))
+    }
+
+    /// The error a request is to be refused with: credentials first, then what we would have to understand.
+    private func refusal(of message: Message) -> ErrorCode? {
+        guard case .username(let username) = message.first(.username), message.hasIntegrity else { return .badRequest }
+        let fragment = username.utf8.prefix { $0 != UInt8(ascii: ":") }
+        guard fragment.count < username.utf8.count, fragment.elementsEqual(localCredentials.fragment.utf8),
+            message.isAuthentic(under: localKey)
+        else { return .unauthorized }
+        return message.unknownAttributes(knowing: Self.understood).isEmpty ? nil : .unknownAttribute
+    }
+
+    /// Errors about credentials carry no integrity, all others do (RFC 8489 §9.1.3).
+    private func errorResponse(_ code: ErrorCode, to request: Message) -> [UInt8] {
+        var builder = MessageBuilder(.error, request.type.method, request.transaction)
+        builder.add(.errorCode(code, reason: code.reason))
+        if code == .unknownAttribute {
+            builder.add(.unknownAttributes(Array(request.unknownAttributes(knowing: Self.understood).prefix(32))))
+        }
+        if code != .badRequest, code != .unauthorized { protect(&builder, like: request) }
+        return builder.finishedWithFingerprint()
+    }
+
+    private func successResponse(to request: Message, from source: Endpoint) -> [UInt8] {
+        var builder = MessageBuilder(.success, .binding, request.transaction)
+        builder.add(.xorAddress(.xorMappedAddress, source))
+        protect(&builder, like: request)
+        return builder.finishedWithFingerprint()
+    }
+
+    private func protect(_ builder: inout MessageBuilder, like request: Message) {
+        if request.has(.messageIntegritySHA256) {
+            builder.addIntegritySHA256(localKey)
+        } else {
+            builder.addIntegrity(localKey)
+        }
+    }
+
+    /// Keeps a check that came before the remote description.
+    private mutating func remember(_ check: ReceivedCheck) -> [Effect] {
+        if let index = earlyChecks.firstIndex(where: { $0.path == check.path }) {
+            if check.nominates { earlyChecks[index].nominates = true }
+            return []
+        }
+        guard earlyChecks.count(where: { $0.component == check.component }) < configuration.earlyCheckLimit else {
+            return [.ignored(.overLimit)]
+        }
+        earlyChecks.append(check)
+        return []
+    }
+
+    /// Draws the conclusions from a check that was answered (RFC 8445 §7.3.1.3 to §7.3.1.5).
+    mutating func process(_ check: ReceivedCheck, at now: Instant) -> [Effect] {
+        guard isRunning else { return [] }
+        if let selection = selections[check.component - 1], !check.nominates || selection.pair.path == check.path {
+            if case .stream = check.path, selection.pair.path != check.path { linger(check.component, at: now) }
+            return []
+        }
+        guard let id = pair(for: check), let pair = checkList[id] else { return [.ignored(.overLimit)] }
+        if check.nominates, role == .controlled { checkList.update(id) { $0.isNominatedByPeer = true } }
+        switch pair.state {
+        case .succeeded: return check.nominates && role == .controlled ? select(id, at: now) : []
+        case .inProgress where pair.local.transport.isTCP: return []
+        case .inProgress, .waiting, .frozen, .failed: return trigger(id, at: now)
+        }
+    }
+
+    /// The pair a check belongs to, made up where there is none yet.
+    private mutating func pair(for check: ReceivedCheck) -> Int? {
+        switch check.path {
+        case .datagram(let base, _):
+            guard
+                let local = locals.first(where: {
+                    $0.candidate.endpoint == base && $0.candidate.transport == .udp && $0.base == base
+                })?.candidate,
+                let remote = remote(of: check)
+            else { return nil }
+            return add(local: local, remote: remote)
+        case .stream(let id):
+            guard let index = connections.firstIndex(where: { $0.id == id }) else { return nil }
+            if let pair = connections[index].pair { return pair }
+            let base = connections[index].base
+            guard
+                let local = locals.first(where: {
+                    $0.candidate.endpoint == base && $0.candidate.transport == .tcp(.passive)
+                })?.candidate
+            else { return nil }
+            let pair = add(local: local, remote: connectingRemote(of: check))
+            connections[index].pair = pair
+            if let pair { checkList.update(pair) { $0.connection = id } }
+            return pair
+        }
+    }
+
+    private mutating func add(local: Candidate, remote: Candidate) -> Int? {
+        let id = checkList.add(local: local, remote: remote, role: role)
+        checkList.trim(to: configuration.pairLimit, keeping: id)
+        return checkList[id] == nil ? nil : id
+    }
+
+    /// The remote candidate a datagram came from; a new peer-reflexive one when its address was never signalled.
+    private mutating func remote(of check: ReceivedCheck) -> Candidate? {
+        let known = remotes.filter {
+            $0.component == check.component && $0.transport == .udp && $0.endpoint.address == check.source.address
+                && $0.endpoint.port == check.source.port
+        }
+        if var remote = known.max(by: { $0.priority < $1.priority }) {
+            remote.endpoint = check.source
+            return remote
+        }
+        guard remotes.count(where: { $0.component == check.component }) < configuration.remoteCandidateLimit else {
+            return nil
+        }
+        let remote = reflexive(check, .udp)
+        remotes.append(remote)
+        return remote
+    }
+
+    /// The active candidate behind a connection; its announced port says nothing, so the address alone counts.
+    private mutating func connectingRemote(of check: ReceivedCheck) -> Candidate {
+        let known = remotes.filter {
+            $0.component == check.component && $0.transport == .tcp(.active)
+                && $0.endpoint.address == check.source.address
+        }
+        guard var remote = known.max(by: { $0.priority < $1.priority }) else { return reflexive(check, .tcp(.active)) }
+        remote.endpoint = check.source
+        return remote
+    }
+
+    private mutating func reflexive(_ check: ReceivedCheck, _ transport: Candidate.Transport) -> Candidate {
+        let fallback = Priority.candidate(.peerReflexive, localPreference: 0, component: check.component)
+        return Candidate(
+            foundation: Foundation(random: &random), component: check.component, transport: transport,
+            priority: check.priority > 0 ? check.priority : fallback, endpoint: check.source, kind: .peerReflexive)
+    }
+}
+
+extension ReceivedCheck {
+    fileprivate func with(priority: UInt32) -> ReceivedCheck {
+        ReceivedCheck(path: path, source: source, component: component, priority: priority, nominates: nominates)
+    }
+}

@@ -1,0 +1,101 @@
+internal import SansIO
+
+extension ICEAgent {
+    /// Role conflicts a pair may answer with before it is given up, so that no peer keeps us in a loop.
+    private static let roleConflictLimit = 8
+
+    /// Takes the answer to one of our requests (RFC 8445 §7.2.5).
+    ///
+    /// A forged answer changes nothing: what carries integrity must hold, and a success must carry it.
+    mutating func receiveResponse(_ message: Message, _ arrival: Arrival, at now: Instant) -> [Effect] {
+        guard let index = transactions.firstIndex(where: { $0.id == message.transaction }), let remoteKey else {
+            return [.ignored(.unknownTransaction)]
+        }
+        let isSuccess = message.type.messageClass == .success
+        guard (!isSuccess && !message.hasIntegrity) || message.isAuthentic(under: remoteKey) else {
+            return [.ignored(.unauthenticated(nil))]
+        }
+        let transaction = transactions.remove(at: index)
+        timers.cancel(.transaction(transaction.id))
+        if case .consent(let component) = transaction.purpose {
+            if isSuccess { consentWasGiven(component, at: now) }
+            return []
+        }
+        guard arrival.path == transaction.path else {
+            return [.ignored(.asymmetric)] + failIfCurrent(transaction, at: now)
+        }
+        guard isSuccess else { return receiveError(message, transaction, at: now) }
+        identify(arrival.path)
+        return succeeded(transaction, mapped: mappedAddress(in: message), at: now)
+    }
+
+    private func mappedAddress(in message: Message) -> Endpoint? {
+        if case .xorAddress(_, let mapped) = message.first(.xorMappedAddress) { return mapped.unmapped }
+        if case .address(_, let mapped) = message.first(.mappedAddress) { return mapped.unmapped }
+        return nil
+    }
+
+    private mutating func failIfCurrent(_ transaction: Transaction, at now: Instant) -> [Effect] {
+        guard checkList[transaction.pair]?.transaction == transaction.id else { return [] }
+        return pairFailed(transaction.pair, at: now)
+    }
+
+    private mutating func receiveError(_ message: Message, _ transaction: Transaction, at now: Instant) -> [Effect] {
+        guard case .errorCode(.roleConflict, _) = message.first(.errorCode), state == .checking,
+            let pair = checkList[transaction.pair], pair.roleConflicts < Self.roleConflictLimit
+        else { return failIfCurrent(transaction, at: now) }
+        checkList.update(pair.id) { $0.roleConflicts += 1 }
+        var effects: [Effect] = []
+        if role == transaction.role {
+            tieBreaker = random.next()
+            effects += take(role.opposite, at: now)
+        }
+        guard pair.transaction == transaction.id else { return effects }
+        return effects + trigger(pair.id, at: now)
+    }
+
+    /// Makes the checked pair valid, and goes on to nomination (RFC 8445 §7.2.5.3).
+    private mutating func succeeded(_ transaction: Transaction, mapped: Endpoint?, at now: Instant) -> [Effect] {
+        guard let pair = checkList[transaction.pair] else { return [] }
+        cancelTransactions(of: pair.id)
+        let local = validLocal(of: pair, mapped: mapped)
+        let role = role
+        checkList.update(pair.id) { pair in
+            pair.state = .succeeded
+            pair.transaction = nil
+            pair.validLocal = local
+            pair.roundTrip = transaction.sentAt.duration(to: now)
+            pair.assign(role)
+        }
+        checkList.unfreeze()
+        let isOurs = transaction.purpose == .check(nominating: true) && transaction.role == .controlling
+        let effects =
+            if role == .controlling && isOurs || role == .controlled && pair.isNominatedByPeer {
+                select(pair.id, at: now)
+            } else {
+                considerNomination(pair.component, at: now)
+            }
+        return effects + pace(at: now)
+    }
+
+    /// Our candidate as the peer saw it: the base, a known reflexive candidate, or a new peer-reflexive one.
+    private mutating func validLocal(of pair: CandidatePair, mapped: Endpoint?) -> Candidate {
+        guard let mapped else { return pair.local }
+        let isActive = pair.local.transport == .tcp(.active)
+        let isSame = { (known: Endpoint) in
+            known.address == mapped.address && (isActive || known.port == mapped.port)
+        }
+        let known = [pair.local] + locals.filter { $0.base.address == pair.local.endpoint.address }.map(\.candidate)
+        let match = known.first {
+            $0.component == pair.component && $0.transport == pair.local.transport && isSame($0.endpoint)
+        }
+        if var match {
+            match.endpoint = Endpoint(mapped.address, port: mapped.port, scope: match.endpoint.scope)
+            return match
+        }
+        return Candidate(
+            foundation: pair.validLocal?.foundation ?? Foundation(random: &random), component: pair.component,
+            transport: pair.local.transport, priority: reflexivePriority(of: pair.local), endpoint: mapped,
+            kind: .peerReflexive, related: pair.local.endpoint)
+    }
+}

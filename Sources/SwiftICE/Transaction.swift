@@ -1,0 +1,61 @@
+internal import SansIO
+
+/// A Binding request of ours that may still be answered.
+struct Transaction: Sendable {
+    /// What the request was for.
+    enum Purpose: Hashable, Sendable {
+        /// Checks a pair; nominates it when asked to.
+        case check(nominating: Bool)
+        /// Renews the peer's consent on the selected pair of a component.
+        case consent(component: Int)
+    }
+
+    let id: TransactionID
+    let pair: Int
+    let purpose: Purpose
+    /// Our role in the request, to which a role conflict refers.
+    let role: Role
+    let path: ICEAgent.Path
+    let request: [UInt8]
+    let sentAt: Instant
+    let timing: Retransmission
+    var attempts = 1
+    /// Whether it is repeated no more, though an answer still counts.
+    var isCancelled = false
+}
+
+/// A check of the peer, authenticated.
+struct ReceivedCheck: Hashable, Sendable {
+    let path: ICEAgent.Path
+    /// The transport address it came from.
+    let source: Endpoint
+    let component: Int
+    /// The priority of a peer-reflexive candidate born from it.
+    let priority: UInt32
+    var nominates: Bool
+}
+
+/// A TCP connection the agent opened or accepted.
+struct Connection: Sendable {
+    enum Phase: Hashable, Sendable {
+        case connecting
+        case open
+    }
+
+    let id: ICEAgent.ConnectionID
+    let component: Int
+    /// The base it was accepted on, or the one whose address it was opened from.
+    let base: Endpoint
+    let remote: Endpoint
+    let isAccepted: Bool
+    var phase: Phase
+    /// Our own end, once known.
+    var local: Endpoint?
+    var pair: Int?
+    /// Whether a valid check or response has arrived on it.
+    var isIdentified = false
+    var deframer = StreamDeframer()
+    /// Application data that came before its pair was selected.
+    var early: [[UInt8]] = []
+    var earlyCount = 0
+}
