@@ -67,6 +67,10 @@ public struct Configuration: Sendable {
     public var listenTargets = 4
     /// How many nodes must have answered before slow ones are given up.
     public var quorum = 3
+    /// How often in a row a node may refuse the token it gave before it counts as expired.
+    public var tokenRefusalLimit = 3
+    /// A put younger than this names no creation time, which clocks that differ would make an old one.
+    public var creationOmission: Duration = .seconds(5)
     /// How long an answer keeps a node of a search synchronised.
     public var tokenFreshness: Duration = .seconds(10 * 60)
     /// How many gets, puts and listens may run at a time.

@@ -1,72 +1,143 @@
 public import SansIO
 
 /// One node of the network, in IPv4 and IPv6 at the same time.
+///
+/// Give it every datagram of its sockets, carry out the effects it returns in order, and call ``advance(to:)`` at
+/// ``deadline``. Gets, puts and listens may be started at any time; while nobody is known they wait for a connection.
+/// Nothing is delivered or stored that its signer did not sign; encrypted values are handed over as they are.
 public struct DHT: Machine {
-    let configuration: Configuration
-    let id: NodeID
-    let verifier: any ValueVerifier
-    let clock: WallClock
-    var random: RandomSource
+    /// What the node waits for.
+    enum Timer: Hashable, Sendable {
+        case request(UInt32)
+        case hedge(UInt32)
+        case search(SearchKey)
+        case operation(OperationID)
+        case knownValue(OperationID, Value.ID)
+        case maintenance(IPAddress.Family)
+        case transfer(Transfers.Name)
+        case expiry
+        case secret
+        case bootstrap
+        case fragments
+    }
+
+    /// One of our listens at one node: pushes name nothing else.
+    struct Socket: Sendable {
+        let search: SearchKey
+        let operation: OperationID
+        let node: NodeID
+    }
 
     /// The identifier under which this node is known.
-    public var nodeID: NodeID { id }
+    public let nodeID: NodeID
+    let configuration: Configuration
+    let verifier: any ValueVerifier
+    let clock: WallClock
+
+    var random: RandomSource
+    var timers = TimerTable<Timer>()
+    /// Effects of the input being worked on.
+    var outbox: [Effect] = []
+    private var isStarted = false
+
+    var networks = Networks()
+    var pending: [UInt32: PendingRequest] = [:]
+    var lastTransaction: UInt32
+    var searches: [SearchKey: Search] = [:]
+    var operations: [OperationID: Operation] = [:]
+    /// Our listens by key, as the local storage notifies them.
+    var localListens: [InfoHash: [OperationID]] = [:]
+    var sockets: [UInt32: Socket] = [:]
+    var lastSocket: UInt32
+
+    var storage = Storage()
+    var listeners = RemoteListeners()
+    var transfers = Transfers()
+    var fragments = FragmentQueue()
+    var tokens: TokenMint
+    var rate = RateLimit()
+    var bans = BanList()
+    var observed = ObservedAddresses()
+    var bootstrapEndpoints: [Endpoint] = []
+    var bootstrapWait: Duration
+
+    /// What happened so far.
+    public internal(set) var counters = Counters()
 
     /// Creates a node that knows nobody.
+    ///
+    /// `clock` says when values were created; an error of minutes makes short-lived values vanish.
     public init(
-        configuration: Configuration, id: NodeID, verifier: any ValueVerifier, clock: WallClock, random: RandomSource
+        configuration: Configuration = Configuration(), id: NodeID, verifier: any ValueVerifier, clock: WallClock,
+        random: RandomSource
     ) {
         self.configuration = configuration
-        self.id = id
+        nodeID = id
         self.verifier = verifier
         self.clock = clock
         self.random = random
+        tokens = TokenMint(random: &self.random)
+        lastTransaction = UInt32(truncatingIfNeeded: self.random.next())
+        lastSocket = UInt32(truncatingIfNeeded: self.random.next())
+        bootstrapWait = configuration.bootstrapInterval
     }
 
-    /// When `advance(to:)` next has something to do.
-    public var deadline: Instant? { nil }
+    /// When ``advance(to:)`` next has something to do; `nil` before the first input.
+    public var deadline: Instant? {
+        guard let first = timers.deadline else { return storage.deadline }
+        return storage.deadline.map { min($0, first) } ?? first
+    }
 
-    /// Fires every timer due.
-    public mutating func advance(to now: Instant) -> [Effect] { [] }
+    /// Fires every timer due: repeats requests, renews listens, refreshes values and drops old ones.
+    public mutating func advance(to now: Instant) -> [Effect] {
+        while let timer = timers.popDue(at: now) { fire(timer, at: now) }
+        expireValues(at: now)
+        return flush()
+    }
 
-    /// Pings `endpoints`, and again with growing pauses while disconnected.
-    public mutating func bootstrap(_ endpoints: [Endpoint], at now: Instant) -> [Effect] { [] }
+    /// Takes one datagram; legal at any time, from anybody.
+    public mutating func receive(_ datagram: Span<UInt8>, from source: Endpoint, at now: Instant) -> [Effect] {
+        start(at: now)
+        counters.datagramsReceived += 1
+        if let reason = take(datagram, from: source.unmapped, at: now) {
+            counters.datagramsIgnored += 1
+            outbox.append(.ignored(reason))
+        }
+        return flush()
+    }
 
-    /// Inserts nodes remembered from an earlier run, and pings them.
-    public mutating func insert(_ nodes: [KnownNode], at now: Instant) -> [Effect] { [] }
+    /// Sets the periodic timers at the first input, as there is no time before.
+    mutating func start(at now: Instant) {
+        guard !isStarted else { return }
+        isStarted = true
+        let first = random.duration(in: .seconds(3)...(.seconds(5)))
+        for family in IPAddress.Family.allCases { timers.set(.maintenance(family), at: now.advanced(by: first)) }
+        timers.set(.expiry, at: now.advanced(by: random.duration(in: .seconds(120)...(.seconds(360)))))
+        timers.set(.secret, at: now.advanced(by: random.duration(in: configuration.tokenInterval)))
+    }
 
-    /// Takes one datagram.
-    public mutating func receive(_ datagram: Span<UInt8>, from source: Endpoint, at now: Instant) -> [Effect] { [] }
+    /// Hands over the effects collected.
+    mutating func flush() -> [Effect] {
+        guard !outbox.isEmpty else { return [] }
+        defer { outbox = [] }
+        return outbox
+    }
 
-    /// Reports that nothing can be sent to `endpoint` (ENETUNREACH and the like).
-    public mutating func sendFailed(to endpoint: Endpoint, at now: Instant) -> [Effect] { [] }
-
-    /// Reports that local addresses or routes changed: bootstraps again at once.
-    public mutating func connectivityChanged(at now: Instant) -> [Effect] { [] }
-
-    /// Looks for values.
-    public mutating func get(
-        _ key: InfoHash, matching query: ValueQuery = .all, as operation: OperationID, at now: Instant
-    ) -> [Effect] { [] }
-
-    /// Stores a value.
-    public mutating func put(
-        _ value: Value, at key: InfoHash, permanently: Bool = false, as operation: OperationID, at now: Instant
-    ) -> [Effect] { [] }
-
-    /// Reports values as they come and go, until cancelled.
-    public mutating func listen(
-        _ key: InfoHash, matching query: ValueQuery = .all, as operation: OperationID, at now: Instant
-    ) -> [Effect] { [] }
-
-    /// Ends an operation without a further effect for it.
-    public mutating func cancel(_ operation: OperationID, at now: Instant) -> [Effect] { [] }
-
-    /// How well the node is connected in one family.
-    public func status(of family: IPAddress.Family) -> Status { .disconnected }
-
-    /// Good nodes to remember for the next start, those closest to us first.
-    public func goodNodes(_ family: IPAddress.Family, limit: Int, at now: Instant) -> [KnownNode] { [] }
-
-    /// What happened so far.
-    public private(set) var counters = Counters()
+    private mutating func fire(_ timer: Timer, at now: Instant) {
+        switch timer {
+        case .request(let transaction): requestTimedOut(transaction, at: now)
+        case .hedge(let transaction): answerIsSlow(transaction, at: now)
+        case .search(let key): step(key, at: now)
+        case .operation(let operation): operationTimedOut(operation)
+        case .knownValue(let operation, let id): expireKnownValue(id, of: operation, at: now)
+        case .maintenance(let family): maintain(family, at: now)
+        case .transfer(let name): transferTimedOut(name, at: now)
+        case .expiry: expireEverything(at: now)
+        case .secret:
+            tokens.rotate(random: &random)
+            timers.set(.secret, at: now.advanced(by: random.duration(in: configuration.tokenInterval)))
+        case .bootstrap: bootstrapAgain(at: now)
+        case .fragments: sendFragments(at: now)
+        }
+    }
 }

@@ -16,6 +16,8 @@ public struct InfoHash: Hashable, Sendable {
     /// The identifier that stands for "none"; never valid on the wire.
     public static let zero = InfoHash(high: 0, middle: 0, low: 0)
 
+    static let ones = InfoHash(high: .max, middle: .max, low: .max)
+
     init(high: UInt64, middle: UInt64, low: UInt32) {
         (self.high, self.middle, self.low) = (high, middle, low)
     }

@@ -1,0 +1,152 @@
+public import SansIO
+
+/// What the application asks for.
+extension DHT {
+    /// Looks for values at `key`, here and at the closest nodes.
+    ///
+    /// Values are reported as they arrive, each content once. The operation ends by itself, at the latest after
+    /// ``Configuration/operationTimeout``. The selection of `query` is ignored: values are reported whole.
+    public mutating func get(
+        _ key: InfoHash, matching query: ValueQuery = .all, as operation: OperationID, at now: Instant
+    ) -> [Effect] {
+        start(at: now)
+        let query = ValueQuery(where: query.conditions)
+        guard open(operation, Operation(key: key, kind: .get(query, found: [:])), at: now) else { return flush() }
+        for entry in storage.entries(at: key) { deliver(entry.value, to: operation) }
+        begin(operation, at: now)
+        return flush()
+    }
+
+    /// Stores `value` at the nodes closest to `key`, and here.
+    ///
+    /// A permanent value is stored again before its life ends, and at closer nodes as they appear, until cancelled.
+    public mutating func put(
+        _ value: Value, at key: InfoHash, permanently isPermanent: Bool = false, as operation: OperationID,
+        at now: Instant
+    ) -> [Effect] {
+        start(at: now)
+        let record = PutRecord(value: value, packed: value.packed, created: now, isPermanent: isPermanent)
+        guard value.id.rawValue != 0, record.packed.count <= configuration.packedValueLimit else {
+            outbox.append(.finished(operation, .failed))
+            return flush()
+        }
+        guard open(operation, Operation(key: key, kind: .put(record)), at: now) else { return flush() }
+        storeOwn(record, at: key, at: now)
+        begin(operation, at: now)
+        return flush()
+    }
+
+    /// Reports the values at `key`, and how they come and go, until cancelled.
+    ///
+    /// The selection of `query` is ignored: values are reported whole.
+    public mutating func listen(
+        _ key: InfoHash, matching query: ValueQuery = .all, as operation: OperationID, at now: Instant
+    ) -> [Effect] {
+        start(at: now)
+        let query = ValueQuery(where: query.conditions)
+        guard open(operation, Operation(key: key, kind: .listen(query, known: KnownValues())), at: now) else {
+            return flush()
+        }
+        localListens[key, default: []].append(operation)
+        for entry in storage.entries(at: key) { reportLocal(entry, to: operation, at: now) }
+        begin(operation, at: now)
+        return flush()
+    }
+
+    /// Ends an operation without a further effect for it. A permanent value is left to live its type's life out.
+    public mutating func cancel(_ operation: OperationID, at now: Instant) -> [Effect] {
+        start(at: now)
+        guard let record = operations.removeValue(forKey: operation) else {
+            return [.ignored(.operationIdentifier)]
+        }
+        timers.cancel(.operation(operation))
+        for family in record.families { detach(operation, from: SearchKey(key: record.key, family: family), at: now) }
+        switch record.kind {
+        case .get: break
+        case .put(let put) where put.isPermanent:
+            let slot = Storage.Slot(key: record.key, id: put.value.id)
+            guard let entry = storage.entry(slot), entry.expires == nil else { break }
+            storage.extend(slot, to: now.advanced(by: put.value.type.policy.lifetime))
+        case .put: break
+        case .listen:
+            localListens[record.key]?.removeAll { $0 == operation }
+            if localListens[record.key]?.isEmpty == true { localListens[record.key] = nil }
+        }
+        return flush()
+    }
+
+    /// Registers an operation; reports a refusal.
+    private mutating func open(_ id: OperationID, _ operation: Operation, at now: Instant) -> Bool {
+        guard operations[id] == nil else {
+            outbox.append(.ignored(.operationIdentifier))
+            return false
+        }
+        guard operations.count < configuration.operationLimit else {
+            outbox.append(.finished(id, .failed))
+            return false
+        }
+        operations[id] = operation
+        if case .listen = operation.kind { return true }
+        timers.set(.operation(id), at: now.advanced(by: configuration.operationTimeout))
+        return true
+    }
+
+    /// Joins the searches of all connected families; waits for a connection when there are none.
+    private mutating func begin(_ operation: OperationID, at now: Instant) {
+        for family in IPAddress.Family.allCases where networks[family].status == .connected {
+            attach(operation, to: family, at: now)
+        }
+    }
+
+    mutating func operationTimedOut(_ id: OperationID) {
+        guard let operation = operations[id], !operation.isFinished else { return }
+        let outcome: Outcome =
+            operation.answers > 0
+            ? .completed(nodes: operation.answers) : operation.families.isEmpty ? .noNodes : .failed
+        conclude(id, outcome)
+    }
+
+    /// Reports the end of a get or put; permanent puts go on.
+    private mutating func conclude(_ id: OperationID, _ outcome: Outcome) {
+        guard let operation = operations[id], !operation.isFinished else { return }
+        timers.cancel(.operation(id))
+        outbox.append(.finished(id, outcome))
+        operations[id]?.isFinished = true
+        guard !operation.isLasting else { return }
+        operations[id] = nil
+        for family in operation.families {
+            let key = SearchKey(key: operation.key, family: family)
+            guard searches[key] != nil else { continue }
+            remove(id, from: key)
+            if searches[key]?.isIdle == true { closeSearch(key) }
+        }
+    }
+
+    /// One family's search has nothing more to give to an operation.
+    mutating func searchConcluded(_ id: OperationID, _ family: IPAddress.Family, answers: Int) {
+        guard let operation = operations[id], operation.remaining.contains(family) else { return }
+        operations[id]?.remaining.removeAll { $0 == family }
+        operations[id]?.answers += answers
+        guard operations[id]?.remaining.isEmpty == true else { return }
+        let total = operation.answers + answers
+        conclude(id, total > 0 ? .completed(nodes: total) : .failed)
+    }
+
+    /// Reports a value to a get, once.
+    mutating func deliver(_ value: Value, to id: OperationID) {
+        guard case .get(let query, var found)? = operations[id]?.kind, query.matches(value) else { return }
+        let same = found[value.id] ?? []
+        guard !same.contains(where: { $0.hasSameContent(as: value) }), found.count < configuration.knownValueLimit,
+            isGenuine(value)
+        else { return }
+        found[value.id] = same + [value]
+        operations[id]?.kind = .get(query, found: found)
+        outbox.append(.value(value, for: id))
+    }
+
+    /// Whether a signed value was signed by its owner; others pass.
+    func isGenuine(_ value: Value) -> Bool {
+        guard case .plain(let body, let signature?) = value.content else { return true }
+        return body.isSigned(by: signature, verifier: verifier)
+    }
+}

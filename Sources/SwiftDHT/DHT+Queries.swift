@@ -1,0 +1,183 @@
+internal import SansIO
+
+/// Requests in: what others ask of us.
+extension DHT {
+    /// The errors releases know; only the number matters to them.
+    enum Failure {
+        case noKey(String)
+        case invalidIdentifier
+        case wrongToken(String)
+        case unknownKey
+
+        var code: UInt64 {
+            switch self {
+            case .noKey, .invalidIdentifier: 203
+            case .wrongToken: 401
+            case .unknownKey: 404
+            }
+        }
+
+        var text: String {
+            switch self {
+            case .noKey(let method): "\(method) with no info_hash"
+            case .invalidIdentifier: "Put with invalid ID"
+            case .wrongToken(let method): "\(method) with incorrect token"
+            case .unknownKey: "Access operation for unknown storage"
+            }
+        }
+    }
+
+    /// Serves one request; returns why it was refused without an answer.
+    mutating func serve(
+        _ method: Request.Method, transaction: UInt32, from sender: KnownNode, at now: Instant
+    ) -> Reason? {
+        let source = sender.endpoint
+        counters.requestsServed += 1
+        switch method {
+        case .ping: answer(emptyReply(to: source), transaction, to: source)
+        case .find(let target, let want):
+            answer(nodesReply(near: target, want: want, to: source, at: now), transaction, to: source)
+        case .get(let key, let query, let want):
+            guard let key else { return fail(.noKey("Get_values"), transaction, to: source) }
+            serveGet(key, query ?? .all, want, transaction, from: source, at: now)
+        case .put(let key, let values, let token, let created):
+            if refusePut(key, token, transaction: transaction, from: source) { return nil }
+            guard let key else { return nil }
+            servePut(values, at: key, created: created, transaction, from: sender, at: now)
+        case .refresh(let key, let id, let token):
+            serveRefresh(id, at: key, token, transaction, from: source, at: now)
+        case .listen(let key, let token, let socket, let version, let query):
+            guard let key else { return fail(.noKey("Listen"), transaction, to: source) }
+            guard tokens.isValid(token, from: source) else {
+                return fail(.wrongToken("Listen"), transaction, to: source)
+            }
+            let listener = RemoteListener(
+                node: sender.id, endpoint: source, socket: socket, query: query ?? .all,
+                acknowledges: (version ?? 0) >= 1, renewed: now)
+            serveListen(listener, at: key, transaction, at: now)
+        case .update(let update):
+            answer(emptyReply(to: source), transaction, to: source)
+            return take(update, from: sender, at: now)
+        }
+        return nil
+    }
+
+    private func emptyReply(to source: Endpoint) -> Reply { Reply(sender: nodeID, observed: source.address) }
+
+    /// A reply with the good nodes closest to `target`, and the token for a later write.
+    private func nodesReply(
+        near target: InfoHash, want: Request.Want?, to source: Endpoint, at now: Instant
+    ) -> Reply {
+        var reply = emptyReply(to: source)
+        reply.token = tokens.token(for: source)
+        let want = want ?? (source.address.family == .v4 ? .v4 : .v6)
+        if want.contains(.v4) { reply.nodes4 = closest(to: target, .v4, at: now) }
+        if want.contains(.v6) { reply.nodes6 = closest(to: target, .v6, at: now) }
+        return reply
+    }
+
+    private func closest(to target: InfoHash, _ family: IPAddress.Family, at now: Instant) -> [CompactNode] {
+        networks[family].closestGood(
+            to: target, limit: configuration.replication, configuration: configuration, at: now
+        ).map { CompactNode(id: $0.id, endpoint: $0.endpoint) }
+    }
+
+    mutating func answer(_ reply: Reply, _ transaction: UInt32, to source: Endpoint) {
+        send(encode(.reply(reply), transaction: transaction), to: source)
+    }
+
+    @discardableResult
+    private mutating func fail(_ failure: Failure, _ transaction: UInt32, to source: Endpoint) -> Reason? {
+        let message = Packet.Message.failure(code: failure.code, text: failure.text, sender: nodeID)
+        send(encode(message, transaction: transaction), to: source)
+        return nil
+    }
+
+    private mutating func serveGet(
+        _ key: InfoHash, _ query: ValueQuery, _ want: Request.Want?, _ transaction: UInt32, from source: Endpoint,
+        at now: Instant
+    ) {
+        var reply = nodesReply(near: key, want: want, to: source, at: now)
+        let matching = storage.entries(at: key).filter { query.matches($0.value) }
+        guard query.select.isEmpty else {
+            if !matching.isEmpty { reply.fields = FieldTable(selecting: query.select, of: matching.map(\.value)) }
+            return answer(reply, transaction, to: source)
+        }
+        var room = configuration.answerLimit
+        let packed = matching.map(\.packed).prefix { bytes in
+            room -= bytes.count
+            return room >= 0
+        }
+        let (items, fragments) = layout(Array(packed))
+        reply.values = items
+        answer(reply, transaction, to: source)
+        sendFragments(of: fragments, transaction: transaction, to: source, at: now)
+    }
+
+    /// Answers a put that has no key or no valid token with an error; `false` when it may go on.
+    mutating func refusePut(_ key: InfoHash?, _ token: [UInt8], transaction: UInt32, from source: Endpoint) -> Bool {
+        guard key != nil else {
+            fail(.noKey("Put"), transaction, to: source)
+            return true
+        }
+        guard tokens.isValid(token, from: source) else {
+            fail(.wrongToken("Put"), transaction, to: source)
+            return true
+        }
+        return false
+    }
+
+    /// Stores what the rules allow. Every value is acknowledged, also a refused one: senders must not retry.
+    private mutating func servePut(
+        _ items: [ValueItem], at key: InfoHash, created: Int64?, _ transaction: UInt32, from sender: KnownNode,
+        at now: Instant
+    ) {
+        let values = items.compactMap { item -> Value? in
+            if case .whole(let value) = item { value } else { nil }
+        }
+        guard !values.contains(where: { $0.id.rawValue == 0 }) else {
+            fail(.invalidIdentifier, transaction, to: sender.endpoint)
+            return
+        }
+        let isFar = isTooFar(from: key, sender.endpoint.address.family, at: now)
+        for value in values {
+            if !isFar { store(value, at: key, created: created, from: sender.endpoint.address, at: now) }
+            var reply = emptyReply(to: sender.endpoint)
+            reply.valueID = value.id
+            answer(reply, transaction, to: sender.endpoint)
+        }
+    }
+
+    /// Whether enough good nodes are closer to `key` than we are.
+    private func isTooFar(from key: InfoHash, _ family: IPAddress.Family, at now: Instant) -> Bool {
+        let closest = networks[family].closestGood(
+            to: key, limit: configuration.searchWidth, configuration: configuration, at: now)
+        guard closest.count >= configuration.replication, let last = closest.last else { return false }
+        return last.id.isCloser(to: key, than: nodeID)
+    }
+
+    private mutating func serveRefresh(
+        _ id: Value.ID, at key: InfoHash?, _ token: [UInt8], _ transaction: UInt32, from source: Endpoint,
+        at now: Instant
+    ) {
+        guard let key else { return _ = fail(.noKey("Put"), transaction, to: source) }
+        guard tokens.isValid(token, from: source) else { return _ = fail(.wrongToken("Put"), transaction, to: source) }
+        guard storage.knows(key) else { return _ = fail(.unknownKey, transaction, to: source) }
+        refresh(Storage.Slot(key: key, id: id), created: now)
+        var reply = emptyReply(to: source)
+        reply.valueID = id
+        answer(reply, transaction, to: source)
+    }
+
+    private mutating func serveListen(
+        _ listener: RemoteListener, at key: InfoHash, _ transaction: UInt32, at now: Instant
+    ) {
+        let isNew = listeners.insert(listener, at: key, configuration: configuration)
+        var reply = emptyReply(to: listener.endpoint)
+        reply.token = tokens.token(for: listener.endpoint)
+        answer(reply, transaction, to: listener.endpoint)
+        guard isNew == true else { return }
+        let known = storage.entries(at: key).filter { listener.query.matches($0.value) }
+        push(known.map(\.packed), at: key, to: listener, at: now)
+    }
+}

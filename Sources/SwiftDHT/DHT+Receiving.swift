@@ -1,0 +1,198 @@
+internal import SansIO
+
+extension Endpoint {
+    /// Whether no node can be there: port 0, and addresses that name no host.
+    var isMartian: Bool {
+        guard port != 0 else { return true }
+        return switch address {
+        case .v4(let word): word >> 24 == 0 || word >> 24 >= 224
+        case .v6(let high, let low): address.isMulticast || address.isUnspecified || high == 0 && low >> 32 == 0xFFFF
+        }
+    }
+}
+
+/// Datagrams in: who sent it, and who takes it.
+extension DHT {
+    /// How we came to know of a node.
+    enum Acquaintance: Comparable {
+        /// Somebody else named it.
+        case named
+        /// It sent us something.
+        case heard
+        /// It answered us.
+        case replied
+    }
+
+    /// Takes one datagram; returns why it was refused.
+    mutating func take(_ datagram: Span<UInt8>, from source: Endpoint, at now: Instant) -> Reason? {
+        guard !source.isMartian else { return .martian }
+        guard !bans.contains(source, at: now) else { return .banned }
+        let packet: Packet
+        do { packet = try Packet(datagram) } catch { return .malformed(error) }
+        guard packet.network == configuration.network else { return .otherNetwork }
+        guard packet.sender != nodeID else { return .ownIdentifier }
+        switch packet.message {
+        case .request(let request): return take(request, in: packet, from: source, at: now)
+        case .reply(let reply): return take(reply, in: packet, from: source, at: now)
+        case .failure(let code, _, let sender):
+            return take(failure: code, by: sender, in: packet, from: source, at: now)
+        case .update(let update):
+            learn(KnownNode(id: update.sender, endpoint: source), .heard, isClient: packet.isClient, at: now)
+            return .unsolicited
+        case .fragments(let fragments):
+            return take(fragments, transaction: packet.transaction, from: source, at: now)
+        }
+    }
+
+    private mutating func take(
+        _ request: Request, in packet: Packet, from source: Endpoint, at now: Instant
+    ) -> Reason? {
+        guard rate.admit(source.address, configuration: configuration, at: now) else { return .rateLimited }
+        let sender = KnownNode(id: request.sender, endpoint: source)
+        learn(sender, .heard, isClient: packet.isClient, at: now)
+        guard packet.message.announcesFragments else {
+            return serve(request.method, transaction: packet.transaction, from: sender, at: now)
+        }
+        if case .put(let key, _, let token, _) = request.method,
+            refusePut(key, token, transaction: packet.transaction, from: source)
+        {
+            return nil
+        }
+        return expectFragments(of: packet, from: source, at: now)
+    }
+
+    private mutating func expectFragments(of packet: Packet, from source: Endpoint, at now: Instant) -> Reason? {
+        let name = Transfers.Name(source: source, transaction: packet.transaction)
+        let complete = transfers.begin(
+            name, message: packet.message, items: packet.message.values, configuration: configuration, at: now)
+        return settle(complete, name, at: now)
+    }
+
+    private mutating func take(
+        _ fragments: [Fragment], transaction: UInt32, from source: Endpoint, at now: Instant
+    ) -> Reason? {
+        let name = Transfers.Name(source: source, transaction: transaction)
+        if transfers.expects(name) {
+            let complete = transfers.receive(fragments, of: name, configuration: configuration, at: now)
+            return settle(complete, name, at: now)
+        }
+        guard rate.admit(source.address, configuration: configuration, at: now) else { return .rateLimited }
+        guard transfers.keepEarly(fragments, of: name, configuration: configuration, at: now) else {
+            return .strayFragment
+        }
+        return settle(nil, name, at: now)
+    }
+
+    /// Goes on with a message whose fragments are all there, or waits for more of them.
+    private mutating func settle(_ complete: Packet.Message?, _ name: Transfers.Name, at now: Instant) -> Reason? {
+        guard let complete else {
+            guard let deadline = transfers.deadline(of: name, configuration: configuration) else { return .overLimit }
+            timers.set(.transfer(name), at: deadline)
+            return nil
+        }
+        timers.cancel(.transfer(name))
+        switch complete {
+        case .request(let request):
+            let sender = KnownNode(id: request.sender, endpoint: name.source)
+            return serve(request.method, transaction: name.transaction, from: sender, at: now)
+        case .reply(let reply):
+            guard let request = pending[name.transaction], request.endpoint == name.source else { return .unsolicited }
+            finish(request, with: reply, at: now)
+            return nil
+        default: return nil
+        }
+    }
+
+    mutating func transferTimedOut(_ name: Transfers.Name, at now: Instant) {
+        guard let deadline = transfers.deadline(of: name, configuration: configuration) else { return }
+        if deadline > now { timers.set(.transfer(name), at: deadline) } else { transfers.remove(name) }
+    }
+
+    private mutating func take(_ reply: Reply, in packet: Packet, from source: Endpoint, at now: Instant) -> Reason? {
+        let sender = KnownNode(id: reply.sender, endpoint: source)
+        guard let request = answered(packet.transaction, by: sender, at: now) else {
+            learn(sender, .heard, isClient: packet.isClient, at: now)
+            return .unsolicited
+        }
+        learn(sender, .replied, isClient: packet.isClient, at: now)
+        measure(request, by: sender, at: now)
+        if let address = reply.observed, address.family == source.address.family,
+            let changed = observed.count(address, limit: configuration.observedAddressLimit)
+        {
+            outbox.append(.observedAddress(changed))
+        }
+        if case .lookup = request.purpose, reply.token.isEmpty {
+            let end = now.advanced(by: configuration.banTime)
+            bans.insert(source, until: end, limit: configuration.banLimit)
+            expireNode(sender.id, source.address.family, at: now)
+            return .banned
+        }
+        learnNodes(of: reply, for: request.search, from: source, at: now)
+        guard packet.message.announcesFragments, case .lookup = request.purpose else {
+            finish(request, with: reply, at: now)
+            return nil
+        }
+        timers.set(.hedge(request.transaction), at: now.advanced(by: configuration.requestInterval * 2))
+        return expectFragments(of: packet, from: source, at: now)
+    }
+
+    /// The pending request that `sender` may answer. One answered under another identifier is a node that was replaced.
+    private mutating func answered(
+        _ transaction: UInt32, by sender: KnownNode, at now: Instant
+    ) -> PendingRequest? {
+        guard let request = pending[transaction], request.endpoint == sender.endpoint else { return nil }
+        guard let node = request.node, node != sender.id else { return request }
+        expireNode(node, sender.endpoint.address.family, at: now)
+        return nil
+    }
+
+    private mutating func measure(_ request: PendingRequest, by sender: KnownNode, at now: Instant) {
+        guard request.attempt == 1, !request.wasHedged else { return }
+        let sample = request.sent.duration(to: now)
+        let family = sender.endpoint.address.family
+        networks[family].nodes.update(sender.id) { $0.measured(sample) }
+        networks[family].roundTrip = networks[family].roundTrip.map { ($0 * 7 + sample) / 8 } ?? sample
+    }
+
+    private mutating func take(
+        failure code: UInt64, by sender: NodeID, in packet: Packet, from source: Endpoint, at now: Instant
+    ) -> Reason? {
+        let node = KnownNode(id: sender, endpoint: source)
+        learn(node, .heard, isClient: packet.isClient, at: now)
+        guard let request = pending[packet.transaction], request.endpoint == source, request.node == sender else {
+            return .unsolicited
+        }
+        // Only a refused token says what to do; anything else runs into its timeout.
+        guard code == 401, let search = request.search else { return nil }
+        tokenWasRefused(request, in: search, at: now)
+        return nil
+    }
+
+    /// Offers the nodes of an answer to the search that asked.
+    private mutating func learnNodes(of reply: Reply, for search: SearchKey?, from source: Endpoint, at now: Instant) {
+        for node in reply.nodes4 + reply.nodes6 {
+            var endpoint = node.endpoint
+            if endpoint.address.isLoopback, endpoint.address.family == source.address.family {
+                endpoint = Endpoint(source.address, port: endpoint.port, scope: source.scope)
+            }
+            guard node.id != nodeID, node.id != .zero, !endpoint.isMartian, !bans.contains(endpoint, at: now) else {
+                continue
+            }
+            let family = endpoint.address.family
+            learn(KnownNode(id: node.id, endpoint: endpoint), .named, isClient: false, at: now)
+            guard let known = networks[family].nodes[node.id], !known.isExpired else { continue }
+            guard let search else {
+                // The answer looks after a bucket: a newcomer that finds room there is asked whether it lives.
+                if known.heard == nil, known.pending.isEmpty,
+                    networks[family].table.hasRoom(for: node.id, configuration: configuration)
+                {
+                    ping(known.known, at: now)
+                }
+                continue
+            }
+            guard search.family == family else { continue }
+            let limit = configuration.searchNodeLimit
+            searches[search]?.insert(known.known, isSlow: known.isSlow, limit: limit)
+        }
+    }
+}

@@ -1,0 +1,172 @@
+internal import SansIO
+
+/// Requests out: sent, repeated, answered, given up.
+extension DHT {
+    /// Sends a request to a node; `values` follow as fragments. Returns its transaction unless too many are pending.
+    @discardableResult
+    mutating func request(
+        _ method: Request.Method, to node: KnownNode, values: [[UInt8]] = [], purpose: PendingRequest.Purpose,
+        at now: Instant
+    ) -> UInt32? {
+        guard let transaction = dispatch(method, node.id, node.endpoint, values, purpose, at: now) else { return nil }
+        let family = node.endpoint.address.family
+        networks[family].nodes.update(node.id) { $0.pending.append(transaction) }
+        if case .lookup = purpose {} else if case .store = purpose {} else { return transaction }
+        let known = networks[family].nodes[node.id]
+        let wait = networks[family].hedgeDelay(for: known, configuration: configuration)
+        timers.set(.hedge(transaction), at: now.advanced(by: wait))
+        return transaction
+    }
+
+    /// Pings an endpoint whose node is not known yet.
+    mutating func pingUnknown(_ endpoint: Endpoint, at now: Instant) {
+        guard dispatch(.ping, nil, endpoint, [], .ping, at: now) != nil else { return }
+        networks[endpoint.address.family].bootstrapPings += 1
+    }
+
+    private mutating func dispatch(
+        _ method: Request.Method, _ node: NodeID?, _ endpoint: Endpoint, _ values: [[UInt8]],
+        _ purpose: PendingRequest.Purpose, at now: Instant
+    ) -> UInt32? {
+        guard pending.count < configuration.pendingRequestLimit else { return nil }
+        let transaction = nextTransaction()
+        let message = Packet.Message.request(Request(sender: nodeID, method: method))
+        let wait = configuration.requestInterval * 2 + jitter()
+        let request = PendingRequest(
+            transaction: transaction, node: node, endpoint: endpoint, purpose: purpose,
+            packet: encode(message, transaction: transaction), values: values, sent: now, wait: wait)
+        pending[transaction] = request
+        timers.set(.request(transaction), at: now.advanced(by: wait))
+        networks[endpoint.address.family].wasActive = true
+        counters.requestsSent += 1
+        transmit(request, at: now)
+        return transaction
+    }
+
+    private mutating func jitter() -> Duration { random.duration(in: .zero...configuration.requestJitter) }
+
+    private mutating func nextTransaction() -> UInt32 {
+        repeat { lastTransaction &+= 1 } while lastTransaction == 0 || pending[lastTransaction] != nil
+        return lastTransaction
+    }
+
+    func encode(_ message: Packet.Message, transaction: UInt32) -> [UInt8] {
+        Packet(
+            message, transaction: transaction, network: configuration.network, isClient: configuration.isClient,
+            agent: configuration.agent
+        ).encoded
+    }
+
+    mutating func send(_ bytes: [UInt8], to endpoint: Endpoint) {
+        counters.datagramsSent += 1
+        outbox.append(.send(bytes, to: endpoint))
+    }
+
+    private mutating func transmit(_ request: PendingRequest, at now: Instant) {
+        send(request.packet, to: request.endpoint)
+        sendFragments(of: request.values, transaction: request.transaction, to: request.endpoint, at: now)
+    }
+
+    /// Queues the fragments of `values` behind the message just sent.
+    mutating func sendFragments(
+        of values: [[UInt8]], transaction: UInt32, to endpoint: Endpoint, at now: Instant
+    ) {
+        guard !values.isEmpty else { return }
+        let limit = configuration.fragmentQueueLimit
+        guard fragments.append(values, transaction: transaction, to: endpoint, limit: limit) else { return }
+        sendFragments(at: now)
+    }
+
+    /// Sends the fragments that may leave now.
+    mutating func sendFragments(at now: Instant) {
+        while let (endpoint, transaction, fragment) = fragments.pop(configuration: configuration, at: now) {
+            send(encode(.fragments([fragment]), transaction: transaction), to: endpoint)
+        }
+        guard !fragments.isEmpty else { return timers.cancel(.fragments) }
+        timers.set(.fragments, at: now.advanced(by: configuration.fragmentPause))
+    }
+
+    /// How values travel: inside the message, or announced by size and followed by fragments.
+    func layout(_ packed: [[UInt8]]) -> (items: [ValueItem], fragments: [[UInt8]]) {
+        let total = packed.reduce(0) { $0 + $1.count }
+        if total < configuration.inlineLimit, packed.count < configuration.inlineCountLimit {
+            return (packed.map(ValueItem.packed), [])
+        }
+        return (packed.map { .announced($0.count) }, packed)
+    }
+
+    /// Removes a pending request with its timers.
+    mutating func drop(_ transaction: UInt32) -> PendingRequest? {
+        guard let request = pending.removeValue(forKey: transaction) else { return nil }
+        timers.cancel(.request(transaction))
+        timers.cancel(.hedge(transaction))
+        let family = request.endpoint.address.family
+        if let node = request.node {
+            networks[family].nodes.update(node) { $0.pending.removeAll { $0 == transaction } }
+        } else {
+            networks[family].bootstrapPings -= 1
+        }
+        return request
+    }
+
+    /// A request was answered in full.
+    mutating func finish(_ request: PendingRequest, with reply: Reply, at now: Instant) {
+        guard drop(request.transaction) != nil else { return }
+        switch request.purpose {
+        case .ping, .maintenance, .push: break
+        case .lookup(let search, let operation):
+            lookupAnswered(request.transaction, operation, by: reply, in: search, at: now)
+        case .store(let search, let operation): storeAnswered(operation, by: reply, in: search, at: now)
+        case .listen(let search, let operation, _): listenAnswered(operation, by: reply, in: search, at: now)
+        }
+    }
+
+    /// The answer takes longer than it should: the next closest node is asked as well, and this one once more.
+    mutating func answerIsSlow(_ transaction: UInt32, at now: Instant) {
+        guard let request = pending[transaction], let node = request.node, let search = request.search else { return }
+        networks[search.family].nodes.update(node) { $0.isSlow = true }
+        searches[search]?.update(node) { $0.isSlow = true }
+        pending[transaction]?.wasHedged = true
+        counters.requestsRepeated += 1
+        transmit(request, at: now)
+        step(search, at: now)
+    }
+
+    mutating func requestTimedOut(_ transaction: UInt32, at now: Instant) {
+        guard let request = pending[transaction] else { return }
+        guard request.attempt < configuration.requestAttempts else { return giveUp(request, at: now) }
+        let wait = request.wait * 2 + jitter()
+        pending[transaction]?.attempt += 1
+        pending[transaction]?.wait = wait
+        timers.set(.request(transaction), at: now.advanced(by: wait))
+        counters.requestsRepeated += 1
+        transmit(request, at: now)
+        guard let search = request.search, let node = request.node else { return }
+        networks[search.family].nodes.update(node) { $0.isSlow = true }
+        searches[search]?.update(node) { ($0.isSlow, $0.isVerySlow) = (true, true) }
+        step(search, at: now)
+    }
+
+    private mutating func giveUp(_ request: PendingRequest, at now: Instant) {
+        counters.requestsExpired += 1
+        let name = Transfers.Name(source: request.endpoint, transaction: request.transaction)
+        let family = request.endpoint.address.family
+        guard let node = request.node else {
+            _ = drop(request.transaction)
+            return updateStatus(of: family, at: now)
+        }
+        guard transfers.expects(name), let search = request.search else {
+            _ = drop(request.transaction)
+            if case .push(let key) = request.purpose { listeners.remove(node, at: key) }
+            return expireNode(node, family, at: now)
+        }
+        // It answered, but its values never came complete: the node lives, the answer is worth nothing.
+        transfers.remove(name)
+        guard case .lookup(_, let operation) = request.purpose, drop(request.transaction) != nil else { return }
+        searches[search]?.update(node) { node in
+            node.lookups.removeAll { $0.transaction == request.transaction }
+            if let operation { node.answered.append(operation) }
+        }
+        step(search, at: now)
+    }
+}

@@ -1,0 +1,51 @@
+internal import SansIO
+
+/// A get, put or listen of the application.
+struct Operation: Sendable {
+    enum Kind: Sendable {
+        case get(ValueQuery, found: [Value.ID: [Value]])
+        case put(PutRecord)
+        case listen(ValueQuery, known: KnownValues)
+    }
+
+    let key: InfoHash
+    var kind: Kind
+    /// The families whose searches it takes part in.
+    var families: [IPAddress.Family] = []
+    /// Those of them that are not done yet.
+    var remaining: [IPAddress.Family] = []
+    /// How many nodes answered, or acknowledged.
+    var answers = 0
+    /// Whether `finished` was reported; permanent puts go on after it.
+    var isFinished = false
+
+    init(key: InfoHash, kind: Kind) {
+        self.key = key
+        self.kind = kind
+    }
+
+    /// Whether it goes on until cancelled.
+    var isLasting: Bool {
+        switch kind {
+        case .get: false
+        case .put(let record): record.isPermanent
+        case .listen: true
+        }
+    }
+
+    /// What is asked for; a put asks for nothing.
+    var query: ValueQuery? {
+        switch kind {
+        case .get(let query, _), .listen(let query, _): query
+        case .put: nil
+        }
+    }
+}
+
+/// A value on its way to the closest nodes.
+struct PutRecord: Sendable {
+    let value: Value
+    let packed: [UInt8]
+    let created: Instant
+    let isPermanent: Bool
+}

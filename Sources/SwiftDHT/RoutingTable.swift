@@ -1,0 +1,78 @@
+internal import SansIO
+
+/// The nodes one family keeps alive: dense around our own identifier, sparse elsewhere.
+struct RoutingTable: Sendable {
+    /// What came of offering a node.
+    enum Insertion: Hashable {
+        case present
+        case inserted
+        /// No room; a member that may be dead should be asked, so that the newcomer can take its place.
+        case questioned(NodeID)
+        case refused
+    }
+
+    private(set) var buckets = [Bucket(first: .zero, depth: 0)]
+    /// When the bucket of our own identifier last got a member.
+    private(set) var ownBucketGrew: Instant?
+
+    /// The bucket whose range holds `id`.
+    func bucketIndex(of id: NodeID) -> Int {
+        var (low, high) = (0, buckets.count)
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if id < buckets[middle].first { high = middle } else { low = middle }
+        }
+        return low
+    }
+
+    /// Offers a node; `isReply` says that it just answered us.
+    mutating func insert(
+        _ node: KnownNode, own: NodeID, isReply: Bool, nodes: NodeTable, configuration: Configuration, at now: Instant
+    ) -> Insertion {
+        let index = bucketIndex(of: node.id)
+        if isReply { buckets[index].refreshed = now }
+        guard !buckets[index].members.contains(node.id) else { return .present }
+        let isOwn = buckets[index].contains(own)
+        if buckets[index].members.count < configuration.replication {
+            buckets[index].members.insert(node.id, at: 0)
+            if isOwn { ownBucketGrew = now }
+            return .inserted
+        }
+        if let expired = buckets[index].members.firstIndex(where: { nodes[$0]?.isExpired ?? true }) {
+            buckets[index].members[expired] = node.id
+            return .inserted
+        }
+        let doubtful = buckets[index].members.first { nodes[$0]?.isGood(configuration, at: now) != true }
+        if isOwn, doubtful == nil || buckets.count == 1, buckets[index].depth < NodeID.bitCount - 1 {
+            buckets.insert(buckets[index].split(), at: index + 1)
+            return insert(node, own: own, isReply: isReply, nodes: nodes, configuration: configuration, at: now)
+        }
+        buckets[index].candidate = node
+        guard let doubtful, nodes[doubtful]?.pending.isEmpty == true else { return .refused }
+        return .questioned(doubtful)
+    }
+
+    /// Removes members for which `isObsolete` holds; returns the candidates that may take their places.
+    mutating func removeAll(where isObsolete: (NodeID) -> Bool) -> [KnownNode] {
+        var candidates: [KnownNode] = []
+        for index in buckets.indices {
+            let count = buckets[index].members.count
+            buckets[index].members.removeAll(where: isObsolete)
+            guard buckets[index].members.count < count, let candidate = buckets[index].candidate else { continue }
+            buckets[index].candidate = nil
+            candidates.append(candidate)
+        }
+        return candidates
+    }
+
+    /// Notes that the bucket of `id` was looked after.
+    mutating func touch(bucketOf id: NodeID, at now: Instant) { buckets[bucketIndex(of: id)].refreshed = now }
+
+    /// Whether the bucket of `id` is not full.
+    func hasRoom(for id: NodeID, configuration: Configuration) -> Bool {
+        buckets[bucketIndex(of: id)].members.count < configuration.replication
+    }
+
+    /// Whether `id` is a member of a bucket.
+    func contains(_ id: NodeID) -> Bool { buckets[bucketIndex(of: id)].members.contains(id) }
+}
