@@ -121,6 +121,123 @@ struct ICEAgentTests {
         }
     }
 
+    @Test func dataThatOvertakesTheSelectionIsHeldBack() {
+        for seed in 1...UInt64(40) {
+            var network = network(seed, .tcp)
+            network.start(side: 0, after: .zero)
+            network.start(side: 1, after: .zero)
+            network.run(until: .zero.advanced(by: .seconds(5))) { $0.agents.contains { $0.state == .completed } }
+            let first = network.agents[0].state == .completed ? 0 : 1
+            network.send([1], component: 1, side: first)
+            network.send([2], component: 1, side: first)
+            expectConnected(&network, seed, within: .seconds(5))
+            let effects = network.log[1 - first]
+            let selected = effects.firstIndex { if case .selected = $0 { true } else { false } } ?? .max
+            let received = effects.indices.filter { if case .received = effects[$0] { true } else { false } }
+            #expect(received.map { effects[$0] } == [.received([1], component: 1), .received([2], component: 1)])
+            #expect(received.allSatisfy { $0 > selected }, "seed \(seed)")
+        }
+    }
+
+    @Test func anAggressivePeersFirstNominationStaysOnTCP() {
+        var agent = ICEAgent(role: .controlled, components: 1, random: .seeded(1))
+        let base = Endpoint("192.0.2.1:5000")!
+        _ = agent.addBase(ICEAgent.Base(component: 1, endpoint: base, transport: .tcp), at: .zero)
+        var random = RandomSource.seeded(9)
+        let peer = Credentials(random: &random)
+        _ = agent.start(remote: SessionDescription(credentials: peer, candidates: []), at: .zero)
+        var selected: [ICEAgent.Effect] = []
+        var ids: [ICEAgent.ConnectionID] = []
+        for port in [1, 2] as [UInt16] {
+            guard let id = agent.accept(on: base, from: Endpoint(.v4(7), port: port), at: .zero) else { continue }
+            ids.append(id)
+            let check = request(to: agent, claim: .iceControlling(5), nominates: true)
+            let effects = agent.receive(StreamFraming.frame(check).span, on: id, at: .zero)
+            let reply = effects.lazy.compactMap { answer(to: $0, from: base, peer) }.first ?? []
+            selected += agent.receive(StreamFraming.frame(reply).span, on: id, at: .zero)
+        }
+        #expect(selected.count { if case .selected = $0 { true } else { false } } == 1)
+        #expect(agent.selectedPair(component: 1)?.path == .stream(ids[0]))
+        let data = agent.receive(StreamFraming.frame([22]).span, on: ids[1], at: .zero)
+        #expect(data == [.received([22], component: 1)])
+        #expect(agent.send([23], component: 1, at: .zero) == [.write([0, 1, 23], on: ids[0])])
+    }
+
+    /// The success response of a peer to a framed check.
+    private func answer(to effect: ICEAgent.Effect, from base: Endpoint, _ peer: Credentials) -> [UInt8]? {
+        guard case .write(let bytes, _) = effect, let message = try? Message(decoding: Array(bytes.dropFirst(2))),
+            message.type == MessageType(.request, .binding)
+        else { return nil }
+        var builder = MessageBuilder(.success, .binding, message.transaction)
+        builder.add(.xorAddress(.xorMappedAddress, base))
+        builder.addIntegrity(IntegrityKey(shortTerm: peer.password))
+        return builder.finishedWithFingerprint()
+    }
+
+    @Test func aCandidateKnownFromACheckIsUpgradedInPlace() {
+        var agent = ICEAgent(role: .controlled, components: 1, random: .seeded(1))
+        let base = Endpoint("192.0.2.1:5000")!
+        _ = agent.addBase(ICEAgent.Base(component: 1, endpoint: base, transport: .udp), at: .zero)
+        let check = request(to: agent)
+        _ = agent.receive(check.span, on: base, from: Endpoint("192.0.2.2:6000")!, at: .zero)
+        #expect(agent.earlyChecks.count == 1)
+        var random = RandomSource.seeded(9)
+        let effects = agent.start(
+            remote: SessionDescription(credentials: Credentials(random: &random), candidates: []), at: .zero)
+        #expect(effects.count { if case .send = $0 { true } else { false } } == 1)
+        #expect(agent.checkList.pairs.map(\.remote.kind) == [.peerReflexive])
+        let candidate = Candidate.parse(line: "H1 1 UDP 2130706431 192.0.2.2 6000 typ host").candidate!
+        #expect(agent.addRemoteCandidates([candidate], at: .zero).isEmpty)
+        #expect(agent.checkList.pairs.map(\.remote) == [candidate])
+        #expect(
+            agent.checkList.pairs[0].priority == Priority.pair(controlling: 2_130_706_431, controlled: 2_130_706_431))
+    }
+
+    @Test func basesMayBeAddedAfterTheStart() {
+        var agent = ICEAgent(role: .controlling, components: 1, random: .seeded(1))
+        var random = RandomSource.seeded(9)
+        let candidate = Candidate.parse(line: "H1 1 UDP 2130706431 192.0.2.2 6000 typ host").candidate!
+        let remote = SessionDescription(credentials: Credentials(random: &random), candidates: [candidate])
+        #expect(agent.start(remote: remote, at: .zero).isEmpty)
+        #expect(agent.start(remote: remote, at: .zero) == [.ignored(.wrongState)])
+        let base = ICEAgent.Base(component: 1, endpoint: Endpoint("192.0.2.1:5000")!, transport: .udp)
+        let effects = agent.addBase(base, at: .zero)
+        #expect(effects.count { if case .send = $0 { true } else { false } } == 1)
+        #expect(agent.addBase(base, at: .zero) == [.ignored(.unusableCandidate)])
+    }
+
+    @Test func forgedResponsesChangeNothing() {
+        var agent = ICEAgent(role: .controlling, components: 1, random: .seeded(1))
+        let (base, peer) = (Endpoint("192.0.2.1:5000")!, Endpoint("192.0.2.2:6000")!)
+        _ = agent.addBase(ICEAgent.Base(component: 1, endpoint: base, transport: .udp), at: .zero)
+        var random = RandomSource.seeded(9)
+        let credentials = Credentials(random: &random)
+        let candidate = Candidate.parse(line: "H1 1 UDP 2130706431 192.0.2.2 6000 typ host").candidate!
+        let effects = agent.start(
+            remote: SessionDescription(credentials: credentials, candidates: [candidate]), at: .zero)
+        guard case .send(let bytes, _, _) = effects.first, let check = try? Message(decoding: bytes) else {
+            Issue.record("no check was sent")
+            return
+        }
+        func response(password: String?, _ id: TransactionID) -> [UInt8] {
+            var builder = MessageBuilder(.success, .binding, id)
+            builder.add(.xorAddress(.xorMappedAddress, base))
+            if let password { builder.addIntegrity(IntegrityKey(shortTerm: password)) }
+            return builder.finishedWithFingerprint()
+        }
+        let unprotected = response(password: nil, check.transaction)
+        let forged = response(password: "another", check.transaction)
+        let unasked = response(password: credentials.password, TransactionID(high: 0, low: 0))
+        let right = response(password: credentials.password, check.transaction)
+        #expect(agent.receive(unprotected.span, on: base, from: peer, at: .zero) == [.ignored(.unauthenticated(nil))])
+        #expect(agent.receive(forged.span, on: base, from: peer, at: .zero) == [.ignored(.unauthenticated(nil))])
+        #expect(agent.receive(unasked.span, on: base, from: peer, at: .zero) == [.ignored(.unknownTransaction)])
+        #expect(agent.checkList.pairs[0].state == .inProgress)
+        let elsewhere = agent.receive(right.span, on: base, from: Endpoint("192.0.2.3:6000")!, at: .zero)
+        #expect(elsewhere == [.ignored(.asymmetric)])
+        #expect(agent.checkList.pairs[0].state == .failed)
+    }
+
     @Test func losingConnectionsAreClosedAfterTheNomination() {
         var network = network(3, .tcp)
         network.start(side: 0, after: .zero)
@@ -252,12 +369,14 @@ struct ICEAgentTests {
 
     /// A check as the peer of `agent` would make it.
     private func request(
-        to agent: ICEAgent, claim: Attribute? = nil, fragment: String? = nil, password: String? = nil
+        to agent: ICEAgent, claim: Attribute? = nil, fragment: String? = nil, password: String? = nil,
+        nominates: Bool = false
     ) -> [UInt8] {
         var builder = MessageBuilder(.request, .binding, TransactionID(high: 1, low: 2))
         builder.add(.username("\(fragment ?? agent.localCredentials.fragment):peer"))
         builder.add(.priority(1_862_270_975))
         if let claim { builder.add(claim) }
+        if nominates { builder.add(.useCandidate) }
         builder.addIntegrity(IntegrityKey(shortTerm: password ?? agent.localCredentials.password))
         return builder.finishedWithFingerprint()
     }
