@@ -42,11 +42,11 @@ public struct Configuration: Hashable, Sendable {
     public var unidentifiedConnectionLimit = 16
     /// How many connections, of any kind, may exist.
     public var connectionLimit = 64
-    /// How long connections that lost stay open after the nomination, as an aggressive peer may still prefer another.
-    public var linger = Duration.milliseconds(500)
+    /// How long connections that lost stay open after the nomination, as an aggressive peer may send on another one.
+    public var linger = Duration.seconds(2)
     /// The most bytes of application data put in one frame on TCP; longer data is cut (RFC 4571 allows 65535).
     public var framePayloadLimit = 65_533
-    /// The most bytes of application data kept per connection until its pair is selected.
+    /// The most bytes of application data kept per connection until a pair is selected.
     public var earlyDataLimit = 262_144
 
     /// How many candidates of our own a component may have; Jami reads 31.

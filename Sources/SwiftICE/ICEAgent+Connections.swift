@@ -61,13 +61,17 @@ extension ICEAgent {
         return effects
     }
 
-    /// Hands application data up, or keeps it until its pair is selected.
+    /// Hands application data up, or keeps it until a pair is selected.
+    ///
+    /// Any connection with a valid check will do: under aggressive nomination a peer may send on another connection
+    /// than we do, each direction being a stream of its own.
     private mutating func receiveData(_ data: [UInt8], on connection: Connection, at now: Instant) -> [Effect] {
         guard connection.isIdentified else { return [.ignored(.unidentifiedData)] }
-        if selections[connection.component - 1]?.pair.path == .stream(connection.id) {
+        guard let index = connections.firstIndex(where: { $0.id == connection.id }) else { return [] }
+        connections[index].carriesData = true
+        if selections[connection.component - 1] != nil {
             return [.received(data, component: connection.component)]
         }
-        guard let index = connections.firstIndex(where: { $0.id == connection.id }) else { return [] }
         guard connection.earlyCount + data.count <= configuration.earlyDataLimit else {
             return [.ignored(.overLimit), .disconnect(connection.id)] + lose(connection.id, at: now)
         }
@@ -77,12 +81,13 @@ extension ICEAgent {
     }
 
     /// Hands up what came before the selection.
-    mutating func deliverEarlyData(of id: ConnectionID) -> [Effect] {
-        guard let index = connections.firstIndex(where: { $0.id == id }) else { return [] }
-        let component = connections[index].component
-        let effects = connections[index].early.map { Effect.received($0, component: component) }
-        connections[index].early = []
-        connections[index].earlyCount = 0
+    mutating func deliverEarlyData(_ component: Int) -> [Effect] {
+        var effects: [Effect] = []
+        for index in connections.indices where connections[index].component == component {
+            effects += connections[index].early.map { Effect.received($0, component: component) }
+            connections[index].early = []
+            connections[index].earlyCount = 0
+        }
         return effects
     }
 
@@ -168,11 +173,11 @@ extension ICEAgent {
         arm(.linger(component: component), after: configuration.linger, at: now)
     }
 
-    /// Closes all connections of a component but the selected one.
+    /// Closes all connections of a component but the selected one and those the peer sends data on.
     mutating func closeLosers(_ component: Int) -> [Effect] {
         guard let selection = selections[component - 1] else { return [] }
         let losers = connections.filter {
-            $0.component == component && .stream($0.id) != selection.pair.path
+            $0.component == component && .stream($0.id) != selection.pair.path && !$0.carriesData
         }
         connections.removeAll { connection in losers.contains { $0.id == connection.id } }
         for loser in losers {

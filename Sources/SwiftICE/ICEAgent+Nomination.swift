@@ -34,13 +34,14 @@ extension ICEAgent {
 
     /// Takes a nominated and valid pair into use, unless a better nominated one is in use (RFC 8445 §8.1).
     ///
-    /// Peers that nominate aggressively nominate several; both sides then end with the one of highest priority.
+    /// Peers that nominate aggressively nominate several; both sides then end with the one of highest priority, but for
+    /// TCP the first one stays, as a stream cannot move to another connection.
     mutating func select(_ id: Int, at now: Instant) -> [Effect] {
         guard let pair = checkList[id], let local = pair.validLocal, let path = path(of: pair) else { return [] }
         checkList.update(id) { $0.isNominating = false }
         let component = pair.component
         if let current = selections[component - 1] {
-            guard current.pairID != id else { return [] }
+            guard current.pairID != id, case .datagram = path else { return [] }
             if let other = checkList[current.pairID], other.isValid, other.priority >= pair.priority { return [] }
         }
         let selected = SelectedPair(local: local, remote: pair.remote, path: path)
@@ -54,9 +55,9 @@ extension ICEAgent {
             timers.cancel(.patience)
             effects.append(.completed)
         }
-        guard case .stream(let connection) = path else { return effects }
+        guard case .stream = path else { return effects }
         linger(component, at: now)
-        return effects + deliverEarlyData(of: connection)
+        return effects + deliverEarlyData(component)
     }
 
     /// Ends the checks of a component that has a pair, but for those the peer has nominated too.

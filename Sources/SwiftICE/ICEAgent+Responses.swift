@@ -26,13 +26,7 @@ extension ICEAgent {
         }
         guard isSuccess else { return receiveError(message, transaction, at: now) }
         identify(arrival.path)
-        return succeeded(transaction, mapped: mappedAddress(in: message), at: now)
-    }
-
-    private func mappedAddress(in message: Message) -> Endpoint? {
-        if case .xorAddress(_, let mapped) = message.first(.xorMappedAddress) { return mapped.unmapped }
-        if case .address(_, let mapped) = message.first(.mappedAddress) { return mapped.unmapped }
-        return nil
+        return succeeded(transaction, mapped: message.reflexiveAddress, at: now)
     }
 
     private mutating func failIfCurrent(_ transaction: Transaction, at now: Instant) -> [Effect] {
@@ -57,6 +51,8 @@ extension ICEAgent {
     /// Makes the checked pair valid, and goes on to nomination (RFC 8445 §7.2.5.3).
     private mutating func succeeded(_ transaction: Transaction, mapped: Endpoint?, at now: Instant) -> [Effect] {
         guard let pair = checkList[transaction.pair] else { return [] }
+        // The late answer to an earlier check must not stop the nominating one.
+        guard !pair.isNominating || pair.transaction == transaction.id else { return [] }
         cancelTransactions(of: pair.id)
         let local = validLocal(of: pair, mapped: mapped)
         let role = role

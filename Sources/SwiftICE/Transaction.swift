@@ -54,8 +54,10 @@ struct Connection: Sendable {
     var pair: Int?
     /// Whether a valid check or response has arrived on it.
     var isIdentified = false
+    /// Whether the peer sent application data on it, and so means to use it.
+    var carriesData = false
     var deframer = StreamDeframer()
-    /// Application data that came before its pair was selected.
+    /// Application data that came before a pair was selected.
     var early: [[UInt8]] = []
     var earlyCount = 0
 }
