@@ -17,6 +17,8 @@ extension SecureSession {
     static func allocate(_ role: Role, isDatagram: Bool) throws(SecureChannelError) -> gnutls_session_t {
         var flags = UInt32(GNUTLS_NONBLOCK.rawValue | GNUTLS_NO_SIGNAL.rawValue | GNUTLS_NO_TICKETS.rawValue)
         flags |= UInt32(role == .client ? GNUTLS_CLIENT.rawValue : GNUTLS_SERVER.rawValue)
+        // The chain is shown even to servers that list authorities it does not come from.
+        flags |= UInt32(GNUTLS_FORCE_CLIENT_CERT.rawValue)
         if isDatagram { flags |= UInt32(GNUTLS_DATAGRAM.rawValue) }
         var allocated: gnutls_session_t?
         // The out-parameter lives across the call.
