@@ -138,6 +138,8 @@ public struct JitterBuffer: Sendable {
             duplicates += 1
             return .duplicate
         }
+        // After a silence it is unknown whether the path became slower or the sender paused: no delay is taken for late.
+        if !isPlaying, due != nil, packets.isEmpty { delays.forgetMinimum() }
         let position = delays.measure(timestamp, at: now)
         let ticks = min(max(sampleCount, 1), configuration.clockRate)
         packets.insert(Packet(sequence: extended, position: position, payload: payload, sampleCount: ticks), at: index)
@@ -190,7 +192,10 @@ public struct JitterBuffer: Sendable {
 
     private var pace: Pace {
         let target = delays.target
-        if delay > target + max(target / 4, .milliseconds(10)) { return .faster }
+        if delay > target + max(target / 4, .milliseconds(10)) {
+            // Without others waiting it is not the buffer that delays: the path became slower, or the sender paused.
+            return duration(ofTicks: packets.count * lastSampleCount) >= target / 2 ? .faster : .steady
+        }
         return delay < target - .milliseconds(20) ? .slower : .steady
     }
 
