@@ -59,7 +59,7 @@ private struct Playback {
         case .conceal(let sampleCount):
             concealed.append(now)
             return sampleCount
-        case .silence(let sampleCount):
+        case .comfort(let sampleCount), .silence(let sampleCount):
             return sampleCount
         }
     }
@@ -153,6 +153,35 @@ private struct Playback {
         #expect(playback.delays.last.map { $0.delay - Double(length) * 20 <= 60 } == true)
     }
 
+    @Test func aPauseInDiscontinuousTransmissionIsNoLoss() {
+        var buffer = JitterBuffer()
+        var now = Instant.zero
+        func insert(_ number: UInt16, _ timestamp: UInt32, _ payload: [UInt8]) {
+            let result = buffer.insert(
+                payload, sequence: SequenceNumber(rawValue: number), timestamp: timestamp, source: 1, sampleCount: 960,
+                at: now)
+            #expect(result == .queued)
+        }
+        insert(1, 0, [1, 2, 3])
+        insert(2, 960, [0xF8])
+        now = now.advanced(by: .milliseconds(40))
+        for _ in 0..<2 {
+            guard case .decode = buffer.next(at: now, decoded: 0) else {
+                Issue.record("not decoded")
+                return
+            }
+        }
+        for _ in 0..<19 { #expect(buffer.next(at: now, decoded: 0) == .comfort(sampleCount: 960)) }
+        now = now.advanced(by: .milliseconds(400))
+        insert(3, 960 * 21, [1, 2, 3])
+        guard case .decode(let packet, _) = buffer.next(at: now, decoded: 0) else {
+            Issue.record("not decoded")
+            return
+        }
+        #expect(packet.sequence == 65_539)
+        #expect(buffer.lost == 0)
+    }
+
     @Test func anotherSourceBeginsAnew() {
         var buffer = JitterBuffer()
         let now = Instant.zero
@@ -193,7 +222,7 @@ private struct Playback {
                             handedOut.insert(packet.payload + [UInt8(truncatingIfNeeded: packet.sequence >> 16)])
                                 .inserted)
                         #expect((1...48_000).contains(packet.sampleCount))
-                    case .recover(_, let count), .conceal(let count), .silence(let count):
+                    case .recover(_, let count), .conceal(let count), .comfort(let count), .silence(let count):
                         #expect((1...48_000).contains(count))
                     }
                 }

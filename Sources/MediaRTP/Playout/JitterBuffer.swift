@@ -68,6 +68,8 @@ public struct JitterBuffer: Sendable {
         case recover(from: Packet, sampleCount: Int)
         /// Make up `sampleCount` ticks.
         case conceal(sampleCount: Int)
+        /// Go on for `sampleCount` ticks with what the sender's pause sounds like; nothing is missing.
+        case comfort(sampleCount: Int)
         /// Be silent for `sampleCount` ticks: nothing has come yet, or for long.
         case silence(sampleCount: Int)
     }
@@ -207,12 +209,12 @@ public struct JitterBuffer: Sendable {
     }
 
     private mutating func runDry() -> Step {
-        if dry >= configuration.concealmentLimit && !lastWasPause {
+        guard !lastWasPause else { return .comfort(sampleCount: lastSampleCount) }
+        guard dry < configuration.concealmentLimit else {
             isPlaying = false
             return .silence(sampleCount: lastSampleCount)
         }
-        // In a pause nothing is missing: the sender said so, and the decoder goes on with its comfort noise.
-        if !lastWasPause { dry += lastSampleCount }
+        dry += lastSampleCount
         return .conceal(sampleCount: lastSampleCount)
     }
 

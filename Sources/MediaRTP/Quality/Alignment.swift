@@ -39,14 +39,14 @@ struct Alignment {
         energyBefore = received.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1 * $1) }
     }
 
-    /// Finds each segment at the best of the candidate delays.
+    /// Finds each segment at the first of the candidate delays where it is confirmed.
     func matches(for segments: [SpeechSegment]) -> Matches {
         guard !segments.isEmpty, received.count >= SpeechSegment.length else { return Matches(found: []) }
         var best: [Int: Match] = [:]
         for delay in candidates() {
-            let matches = segments.compactMap { search($0, around: delay) }
+            let matches = segments.filter { best[$0.index] == nil }.compactMap { search($0, around: delay) }
             for match in matches where isConfirmed(match, by: matches, of: segments) {
-                if match.likeness > best[match.segment.index]?.likeness ?? 0 { best[match.segment.index] = match }
+                best[match.segment.index] = match
             }
         }
         return Matches(found: segments.compactMap { best[$0.index] })
