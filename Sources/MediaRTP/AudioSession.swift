@@ -17,6 +17,7 @@ public final class AudioSession {
     private let player: AudioPlayer
     private var session: RTPSession
     private var counts = Counts()
+    private let started: Instant
 
     /// When the first authentic packet came, or `nil` before.
     public private(set) var firstPacketReceived: Instant?
@@ -27,6 +28,7 @@ public final class AudioSession {
     public init(configuration: Configuration, random: RandomSource, at now: Instant) throws(MediaError) {
         var random = random
         self.configuration = configuration
+        started = now
         encoder = try OpusEncoder(
             bitRate: configuration.bitRate, expectedLossPercent: configuration.expectedLossPercent,
             complexity: configuration.complexity)
@@ -41,6 +43,13 @@ public final class AudioSession {
         rules.firstReportDelay = configuration.firstReportDelay
         rules.reportsReceptionApart = configuration.controlMode == .clear
         session = RTPSession(configuration: rules, random: random.split())
+    }
+
+    /// How long no authentic packet has come, counted from the start before the first.
+    ///
+    /// The driver may show a poor line after a few seconds of it, and end the media after half a minute.
+    public func silence(at now: Instant) -> Duration {
+        max((lastPacketReceived ?? started).duration(to: now), .zero)
     }
 
     /// Our synchronisation source.

@@ -109,6 +109,8 @@ struct Conversation {
         #expect(statistics.playoutDelay <= .milliseconds(40))
         #expect(talk.heard.count == 325 * 960)
         #expect(talk.bob.firstPacketReceived == Instant(nanoseconds: 5_030_000_000))
+        #expect(talk.bob.silence(at: talk.now) < .milliseconds(40))
+        #expect(talk.bob.silence(at: talk.now.advanced(by: .seconds(5))) >= .seconds(5))
         let roundTrip = try #require(talk.alice.statistics.roundTrip)
         #expect(abs(roundTrip.milliseconds - 60) < 1)
         #expect((4...40).contains(talk.alice.statistics.reportsReceived))

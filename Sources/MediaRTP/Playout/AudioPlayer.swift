@@ -54,16 +54,23 @@ final class AudioPlayer {
             samples += decoded
         case .conceal(let sampleCount):
             conceal(sampleCount)
+        case .comfort(let sampleCount):
+            samples += concealment(sampleCount)
         case .silence(let sampleCount):
             samples += repeatElement(0, count: max(sampleCount, 1))
         }
     }
 
     private func conceal(_ sampleCount: Int) {
+        let made = concealment(sampleCount)
+        concealedSamples += made.count
+        samples += made
+    }
+
+    private func concealment(_ sampleCount: Int) -> [Int16] {
         let count = min(max(sampleCount, 1), OpusDecoder.packetSampleLimit)
-        concealedSamples += count
         // A decoder that cannot even conceal is replaced by silence.
         let made = (try? decoder.conceal(sampleCount: count)) ?? []
-        samples += made.isEmpty ? [Int16](repeating: 0, count: count) : made
+        return made.isEmpty ? [Int16](repeating: 0, count: count) : made
     }
 }

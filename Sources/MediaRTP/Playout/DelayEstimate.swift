@@ -55,6 +55,9 @@ struct DelayEstimate: Sendable {
         return place
     }
 
+    /// Lets the next packet be the fastest.
+    mutating func forgetMinimum() { (currentMinimum, previousMinimum) = (.max, .max) }
+
     /// How much longer than the fastest packets one at `place` has been under way, when it is played at `instant`.
     func delay(ofPosition place: Int64, at instant: Instant) -> Duration {
         .nanoseconds(transit(ofPosition: place, at: instant) - base)

@@ -68,6 +68,8 @@ public struct JitterBuffer: Sendable {
         case recover(from: Packet, sampleCount: Int)
         /// Make up `sampleCount` ticks.
         case conceal(sampleCount: Int)
+        /// Go on for `sampleCount` ticks with what the sender's pause sounds like; nothing is missing.
+        case comfort(sampleCount: Int)
         /// Be silent for `sampleCount` ticks: nothing has come yet, or for long.
         case silence(sampleCount: Int)
     }
@@ -138,6 +140,8 @@ public struct JitterBuffer: Sendable {
             duplicates += 1
             return .duplicate
         }
+        // After a silence it is unknown whether the path became slower or the sender paused: no delay is taken for late.
+        if !isPlaying, due != nil, packets.isEmpty { delays.forgetMinimum() }
         let position = delays.measure(timestamp, at: now)
         let ticks = min(max(sampleCount, 1), configuration.clockRate)
         packets.insert(Packet(sequence: extended, position: position, payload: payload, sampleCount: ticks), at: index)
@@ -190,7 +194,10 @@ public struct JitterBuffer: Sendable {
 
     private var pace: Pace {
         let target = delays.target
-        if delay > target + max(target / 4, .milliseconds(10)) { return .faster }
+        if delay > target + max(target / 4, .milliseconds(10)) {
+            // Without others waiting it is not the buffer that delays: the path became slower, or the sender paused.
+            return duration(ofTicks: packets.count * lastSampleCount) >= target / 2 ? .faster : .steady
+        }
         return delay < target - .milliseconds(20) ? .slower : .steady
     }
 
@@ -202,12 +209,12 @@ public struct JitterBuffer: Sendable {
     }
 
     private mutating func runDry() -> Step {
-        if dry >= configuration.concealmentLimit && !lastWasPause {
+        guard !lastWasPause else { return .comfort(sampleCount: lastSampleCount) }
+        guard dry < configuration.concealmentLimit else {
             isPlaying = false
             return .silence(sampleCount: lastSampleCount)
         }
-        // In a pause nothing is missing: the sender said so, and the decoder goes on with its comfort noise.
-        if !lastWasPause { dry += lastSampleCount }
+        dry += lastSampleCount
         return .conceal(sampleCount: lastSampleCount)
     }
 
