@@ -1,6 +1,7 @@
-import EventLoop
 import Foundation
 import SansIO
+
+@testable import EventLoop
 
 /// Runs `body` on a fresh loop and shuts it down afterwards.
 func withLoop<Result>(_ body: (EventLoop) async throws -> Result) async throws -> Result {
@@ -88,4 +89,11 @@ final class Shared<Value>: @unchecked Sendable {
     func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
         lock.withLock { body(&value) }
     }
+}
+
+/// Keeps a descriptor open among other values.
+final class Owner {
+    private let descriptor: Descriptor
+
+    init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
 }
