@@ -97,3 +97,28 @@ final class Owner {
 
     init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
 }
+
+/// Lets a test wait until something happened a number of times, on whatever threads.
+final class Countdown: Sendable {
+    private let state: Shared<(left: Int, waiter: CheckedContinuation<Void, Never>?)>
+
+    init(_ count: Int) { state = Shared((count, nil)) }
+
+    func callAsFunction() {
+        let waiter = state.withLock { state in
+            state.left -= 1
+            return state.left == 0 ? state.waiter : nil
+        }
+        waiter?.resume()
+    }
+
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let isOver = state.withLock { state in
+                state.waiter = continuation
+                return state.left <= 0
+            }
+            if isOver { continuation.resume() }
+        }
+    }
+}
