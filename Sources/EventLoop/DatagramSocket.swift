@@ -46,7 +46,7 @@ public final class DatagramSocket {
     ///   - endpoint: The local address; port 0 lets the kernel choose. A link-local IPv6 address needs its scope.
     ///   - dualStack: Whether an IPv6 socket takes IPv4 traffic too; its sources then appear as IPv4.
     public init(bindingTo endpoint: Endpoint, dualStack: Bool = false) throws(Errno) {
-        let descriptor = try Descriptor.socket(endpoint.address.family.kernelForm, SOCK_DGRAM)
+        let descriptor = try Descriptor.datagramSocket(endpoint.address.family)
         try descriptor.bind(to: endpoint, dualStack: dualStack)
         localEndpoint = try descriptor.localEndpoint()
         self.descriptor = consume descriptor

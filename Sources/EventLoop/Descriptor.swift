@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import SansIO
 
 /// The sole owner of an open file descriptor, closed when the value ends.
 public struct Descriptor: ~Copyable, Sendable {
@@ -17,10 +18,19 @@ public struct Descriptor: ~Copyable, Sendable {
 
     deinit { _ = close(rawValue) }
 
-    /// Opens a non-blocking socket that child processes do not inherit.
-    static func socket(_ family: Int32, _ kind: __socket_type) throws(Errno) -> Descriptor {
+    /// Opens a non-blocking UDP socket that child processes do not inherit.
+    static func datagramSocket(_ family: IPAddress.Family) throws(Errno) -> Descriptor {
+        try socket(family, SOCK_DGRAM)
+    }
+
+    /// Opens a non-blocking TCP socket that child processes do not inherit.
+    static func streamSocket(_ family: IPAddress.Family) throws(Errno) -> Descriptor {
+        try socket(family, SOCK_STREAM)
+    }
+
+    private static func socket(_ family: IPAddress.Family, _ kind: __socket_type) throws(Errno) -> Descriptor {
         let flags = Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
-        return try Descriptor(checking: Glibc.socket(family, Int32(kind.rawValue) | flags, 0))
+        return try Descriptor(checking: Glibc.socket(family.kernelForm, Int32(kind.rawValue) | flags, 0))
     }
 
     /// Sets an integer option of a socket.

@@ -52,7 +52,7 @@ public final class StreamListener {
         accepted: @escaping (StreamSocket) -> Void
     ) throws(Errno) {
         loop.checkIsolated()
-        let descriptor = try Descriptor.socket(endpoint.address.family.kernelForm, SOCK_STREAM)
+        let descriptor = try Descriptor.streamSocket(endpoint.address.family)
         if configuration.reusesAddress { try descriptor.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1) }
         if configuration.sharesPort { try descriptor.sharePort() }
         try descriptor.bind(to: endpoint)

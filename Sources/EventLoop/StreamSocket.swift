@@ -88,7 +88,7 @@ public final class StreamSocket {
         configuration: Configuration = Configuration()
     ) throws(Errno) {
         loop.checkIsolated()
-        let descriptor = try Descriptor.socket(remote.address.family.kernelForm, SOCK_STREAM)
+        let descriptor = try Descriptor.streamSocket(remote.address.family)
         try descriptor.apply(configuration)
         if let local { try descriptor.bind(to: local) }
         var form = remote.kernelForm(for: remote.address.family)
@@ -134,7 +134,7 @@ extension StreamSocket {
         self.handlers = handlers
         guard phase == .connecting else { return }
         connectTimer = loop.schedule(at: loop.now.advanced(by: configuration.connectTimeout)) { [weak self] in
-            self?.end(.timedOut)
+            self?.giveUpConnecting()
         }
     }
 
@@ -237,6 +237,14 @@ extension StreamSocket {
             if let registration { loop.unregister(registration) }
             registration = nil
         }
+    }
+
+    /// Timers come first: after a turn that came late, the connection may stand all the same.
+    private func giveUpConnecting() {
+        connectTimer = nil
+        if let error = descriptor?.pendingError { return end(error) }
+        guard (try? descriptor?.remoteEndpoint()) == nil else { return completeConnection() }
+        end(.timedOut)
     }
 
     private func completeConnection() {

@@ -64,6 +64,18 @@ struct InterfacesTests {
         #expect(try Interfaces.addresses().allSatisfy { !$0.endpoint.address.isLoopback })
     }
 
+    @Test("every listed address can be bound and reached from itself, link-local ones by their scope")
+    func usability() throws {
+        for address in try Interfaces.addresses(.loopbackToo) {
+            let socket = try DatagramSocket(bindingTo: address.endpoint)
+            #expect(socket.localEndpoint.with(port: 0) == address.endpoint)
+            try socket.send([1], to: socket.localEndpoint)
+            var source: Endpoint?
+            _ = try socket.receiveBatch(into: DatagramBatch()) { _, from in source = from }
+            #expect(source == socket.localEndpoint)
+        }
+    }
+
     @Test("lines of the kernel's address table")
     func states() throws {
         let line = Array("fe80000000000000000000fffe000001 02 40 20 80     eth0".utf8)

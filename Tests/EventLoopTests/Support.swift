@@ -1,6 +1,7 @@
-import EventLoop
 import Foundation
 import SansIO
+
+@testable import EventLoop
 
 /// Runs `body` on a fresh loop and shuts it down afterwards.
 func withLoop<Result>(_ body: (EventLoop) async throws -> Result) async throws -> Result {
@@ -87,5 +88,37 @@ final class Shared<Value>: @unchecked Sendable {
 
     func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
         lock.withLock { body(&value) }
+    }
+}
+
+/// Keeps a descriptor open among other values.
+final class Owner {
+    private let descriptor: Descriptor
+
+    init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+}
+
+/// Lets a test wait until something happened a number of times, on whatever threads.
+final class Countdown: Sendable {
+    private let state: Shared<(left: Int, waiter: CheckedContinuation<Void, Never>?)>
+
+    init(_ count: Int) { state = Shared((count, nil)) }
+
+    func callAsFunction() {
+        let waiter = state.withLock { state in
+            state.left -= 1
+            return state.left == 0 ? state.waiter : nil
+        }
+        waiter?.resume()
+    }
+
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let isOver = state.withLock { state in
+                state.waiter = continuation
+                return state.left <= 0
+            }
+            if isOver { continuation.resume() }
+        }
     }
 }

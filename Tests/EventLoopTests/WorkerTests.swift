@@ -64,10 +64,11 @@ struct WorkerTests {
             (limits.threads, limits.queueLimit) = (1, 2)
             let worker = try Worker(for: loop, limits)
             let (started, gate) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
-            let outcomes = Shared<[String]>([])
+            let (outcomes, told) = (Shared<[String]>([]), Countdown(4))
             let bench = Bench(on: loop)
             let note = { @Sendable (name: String, result: Result<Int, Worker.Failure>) in
                 outcomes.withLock { $0.append("\(name) \(result)") }
+                told()
             }
             try await bench.run {
                 worker.run {
@@ -97,7 +98,7 @@ struct WorkerTests {
             worker.shutdown(waiting: false)
             gate.signal()
             await #expect(throws: Worker.Failure.cancelled) { try await worker.value { 1 } }
-            while outcomes.withLock({ $0.count }) < 4 { await Task.yield() }
+            await told.wait()
             let all = outcomes.withLock { $0.sorted() }
             #expect(all.map { $0.prefix(2) } == ["a ", "b ", "c ", "ru"])
             #expect(all[0].contains("cancelled") && all[1].contains("cancelled") && all[2].contains("overloaded"))
@@ -109,20 +110,20 @@ struct WorkerTests {
     func shutdownWhileBusy() async throws {
         let loop = try EventLoop()
         let worker = try Worker(for: loop)
-        let finished = Shared(0)
+        let finished = Countdown(100)
         let bench = Bench(on: loop)
         try await bench.run {
             for _ in 0..<100 {
                 worker.run {
                     1
                 } completion: { _ in
-                    finished.withLock { $0 += 1 }
+                    finished()
                 }
             }
         }
         loop.shutdown()
         worker.shutdown()
-        while finished.withLock({ $0 }) < 100 { await Task.yield() }
+        await finished.wait()
     }
 }
 
