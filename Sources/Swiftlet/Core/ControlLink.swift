@@ -1,0 +1,421 @@
+internal import SansIO
+internal import SecureChannel
+internal import SwiftICE
+
+/// The way to one device: two ICE sessions raced, described to the peer through the DHT, and one of them secured.
+///
+/// TCP is preferred; UDP is taken when TCP failed, or is late by ``Timing/grace``, or when the peer took it.
+/// Whoever ends up controlling in the chosen session is the TLS or DTLS client.
+struct ControlLink: Machine {
+    enum Effect: Hashable, Sendable {
+        /// Open sockets for this session on every usable address.
+        case gather(SessionTransport)
+        /// Carry these descriptions to the peer: as the request of an outgoing link, as the reply of an incoming one.
+        case describe([UInt8])
+        case network(SessionTransport, NetworkAction)
+        /// Start TLS or DTLS over the chosen session.
+        case secure(SecureRole, SessionTransport, pair: ICEAgent.SelectedPair)
+        /// Bytes that arrived for TLS or DTLS.
+        case secureInput([UInt8])
+        /// A session found a pair; for people to see.
+        case connected(SessionTransport, pair: ICEAgent.SelectedPair)
+        /// Close this session's sockets.
+        case release(SessionTransport)
+        case failed(Failure)
+        case ignored(Reason)
+    }
+
+    enum SecureRole: Hashable, Sendable {
+        case client
+        case server
+    }
+
+    enum Failure: Hashable, Sendable {
+        /// Nobody answered the request.
+        case noReply
+        /// The peer answered, but no path was found.
+        case noPath
+        /// A path was found, but nothing came of it in time.
+        case timedOut
+        /// The path in use broke.
+        case lost
+    }
+
+    enum Reason: Hashable, Sendable {
+        case ice(ICEAgent.Reason)
+        /// A datagram that belongs to no session.
+        case stray
+        /// More early datagrams than are kept.
+        case overflow
+    }
+
+    /// How long the steps may take.
+    struct Timing: Hashable, Sendable {
+        /// From the request to the reply.
+        var reply = Duration.seconds(30)
+        /// From the descriptions to the secured channel.
+        var negotiation = Duration.seconds(60)
+        /// How much longer than UDP the preferred TCP may take.
+        var grace = Duration.milliseconds(1500)
+    }
+
+    private enum Phase {
+        case gathering
+        case waitingForReply
+        case negotiating
+        case securing(SessionTransport)
+        case closed
+    }
+
+    private enum Timer: Hashable {
+        case reply
+        case negotiation
+        case grace
+    }
+
+    fileprivate struct Session {
+        enum State {
+            case gathering
+            case gathered
+            case running
+            case connected(ICEAgent.SelectedPair)
+            case failed
+        }
+
+        let transport: SessionTransport
+        var agent: ICEAgent
+        var state: State
+
+        var pair: ICEAgent.SelectedPair? {
+            guard case .connected(let pair) = state else { return nil }
+            return pair
+        }
+    }
+
+    /// How many datagrams of a peer that is ahead of us are kept until we have a pair as well.
+    static let earlyDatagramLimit = 8
+
+    private let isOutgoing: Bool
+    private let timing: Timing
+    /// The sessions, in order of preference.
+    private var sessions: [Session]
+    private var phase = Phase.gathering
+    private var timers = TimerTable<Timer>()
+    private var mayDescribe: Bool
+    private var earlyDatagrams: [[UInt8]] = []
+    /// What the peer of an incoming link sent with its request.
+    private var remote: [SessionTransport: SwiftICE.SessionDescription]
+
+    /// A link we ask for. It describes itself once ``allowDescription(at:)`` was called, as a request can only be
+    /// sealed for a peer whose certificate is known.
+    init(
+        outgoingOver transports: [SessionTransport], configuration: SwiftICE.Configuration, timing: Timing,
+        random: inout RandomSource
+    ) {
+        isOutgoing = true
+        self.timing = timing
+        mayDescribe = false
+        remote = [:]
+        sessions = transports.map {
+            Session(
+                transport: $0,
+                agent: ICEAgent(
+                    configuration: configuration, role: .controlling, components: 1, random: random.split()),
+                state: .gathering)
+        }
+    }
+
+    /// A link a peer asked for. Its TCP session starts controlling like the caller's own, as in the first Jami;
+    /// the conflict is settled by ICE.
+    init(
+        answering remote: [SessionTransport: SwiftICE.SessionDescription], over transports: [SessionTransport],
+        configuration: SwiftICE.Configuration, timing: Timing, random: inout RandomSource
+    ) {
+        isOutgoing = false
+        self.timing = timing
+        mayDescribe = true
+        self.remote = remote
+        sessions = transports.filter { remote[$0] != nil }.map {
+            Session(
+                transport: $0,
+                agent: ICEAgent(
+                    configuration: configuration, role: $0 == .tcp ? .controlling : .controlled, components: 1,
+                    random: random.split()),
+                state: .gathering)
+        }
+    }
+
+    // MARK: - Inputs
+
+    mutating func start(at now: Instant) -> [Effect] {
+        guard !sessions.isEmpty else { return fail(.noPath) }
+        return sessions.map { .gather($0.transport) }
+    }
+
+    /// The driver opened sockets for a session: its base addresses, or none where that was not possible.
+    mutating func gathered(_ bases: [Endpoint], for transport: SessionTransport, at now: Instant) -> [Effect] {
+        guard let index = index(of: transport), case .gathering = sessions[index].state else { return [] }
+        var effects: [Effect] = []
+        for base in bases {
+            let base = ICEAgent.Base(component: 1, endpoint: base, transport: transport == .tcp ? .tcp : .udp)
+            effects += translate(sessions[index].agent.addBase(base, at: now), of: index, at: now)
+        }
+        sessions[index].state = .gathered
+        return effects + describeIfReady(at: now)
+    }
+
+    /// The peer's certificate is known: the request may go out as soon as everything is gathered.
+    mutating func allowDescription(at now: Instant) -> [Effect] {
+        mayDescribe = true
+        return describeIfReady(at: now)
+    }
+
+    /// The reply to our request arrived.
+    mutating func replied(
+        _ descriptions: [SessionTransport: SwiftICE.SessionDescription], at now: Instant
+    ) -> [Effect] {
+        guard case .waitingForReply = phase else { return [] }
+        timers.cancel(.reply)
+        remote = descriptions
+        return negotiate(at: now)
+    }
+
+    mutating func receive(
+        _ datagram: [UInt8], on base: Endpoint, from peer: Endpoint, at now: Instant
+    ) -> [Effect] {
+        guard let index = index(of: .udp) else { return [.ignored(.stray)] }
+        if ICEAgent.isSTUN(datagram.span) {
+            return translate(
+                sessions[index].agent.receive(datagram.span, on: base, from: peer, at: now), of: index, at: now)
+        }
+        return receiveRecord(datagram, at: index, now: now)
+    }
+
+    mutating func accept(on base: Endpoint, from peer: Endpoint, at now: Instant) -> ICEAgent.ConnectionID? {
+        guard let index = index(of: .tcp) else { return nil }
+        return sessions[index].agent.accept(on: base, from: peer, at: now)
+    }
+
+    mutating func connected(_ connection: ICEAgent.ConnectionID, local: Endpoint, at now: Instant) -> [Effect] {
+        guard let index = index(of: .tcp) else { return [] }
+        return translate(sessions[index].agent.connected(connection, local: local, at: now), of: index, at: now)
+    }
+
+    mutating func disconnected(_ connection: ICEAgent.ConnectionID, at now: Instant) -> [Effect] {
+        guard let index = index(of: .tcp) else { return [] }
+        return translate(sessions[index].agent.disconnected(connection, at: now), of: index, at: now)
+    }
+
+    mutating func receive(_ bytes: [UInt8], on connection: ICEAgent.ConnectionID, at now: Instant) -> [Effect] {
+        guard let index = index(of: .tcp) else { return [.ignored(.stray)] }
+        return translate(sessions[index].agent.receive(bytes.span, on: connection, at: now), of: index, at: now)
+    }
+
+    /// Sends what TLS or DTLS wrote.
+    mutating func transmit(_ bytes: [UInt8], at now: Instant) -> [Effect] {
+        guard case .securing(let transport) = phase, let index = index(of: transport) else { return [] }
+        return translate(sessions[index].agent.send(bytes, component: 1, at: now), of: index, at: now)
+    }
+
+    /// The channel is secured: the other session is no longer needed.
+    mutating func secured(at now: Instant) -> [Effect] {
+        guard case .securing(let chosen) = phase else { return [] }
+        timers.cancel(.negotiation)
+        var effects: [Effect] = []
+        for index in sessions.indices.reversed() where sessions[index].transport != chosen {
+            effects += release(index)
+            sessions.remove(at: index)
+        }
+        return effects
+    }
+
+    /// Gives all sockets back.
+    mutating func close() -> [Effect] {
+        guard case .closed = phase else {
+            phase = .closed
+            timers = TimerTable()
+            let effects = sessions.indices.flatMap { release($0) }
+            sessions = []
+            return effects
+        }
+        return []
+    }
+
+    // MARK: - Time
+
+    var deadline: Instant? {
+        sessions.reduce(timers.deadline) { earlier($0, $1.agent.deadline) }
+    }
+
+    mutating func advance(to now: Instant) -> [Effect] {
+        var effects: [Effect] = []
+        for transport in sessions.map(\.transport) {
+            guard let index = index(of: transport) else { continue }
+            effects += translate(sessions[index].agent.advance(to: now), of: index, at: now)
+        }
+        while let timer = timers.popDue(at: now) {
+            switch timer {
+            case .reply: effects += fail(.noReply)
+            case .negotiation: effects += fail(hasPair ? .timedOut : .noPath)
+            case .grace: effects += choose(at: now, patient: false)
+            }
+        }
+        return effects
+    }
+
+    // MARK: - Steps
+
+    private mutating func describeIfReady(at now: Instant) -> [Effect] {
+        guard case .gathering = phase, mayDescribe, sessions.allSatisfy({ $0.isGathered }) else { return [] }
+        guard sessions.contains(where: { !$0.agent.localCandidates.isEmpty }) else { return fail(.noPath) }
+        let effect = Effect.describe(localDescriptions())
+        guard isOutgoing else { return [effect] + negotiate(at: now) }
+        phase = .waitingForReply
+        timers.set(.reply, at: now.advanced(by: timing.reply))
+        return [effect]
+    }
+
+    private func localDescriptions() -> [UInt8] {
+        func description(_ transport: SessionTransport) -> SwiftICE.SessionDescription? {
+            sessions.first { $0.transport == transport }.map {
+                SwiftICE.SessionDescription(
+                    credentials: $0.agent.localCredentials, candidates: $0.agent.localCandidates)
+            }
+        }
+        return SessionOffer(udp: description(.udp), tcp: description(.tcp)).bytes
+    }
+
+    private mutating func negotiate(at now: Instant) -> [Effect] {
+        phase = .negotiating
+        timers.set(.negotiation, at: now.advanced(by: timing.negotiation))
+        var effects: [Effect] = []
+        for transport in sessions.map(\.transport) {
+            guard let index = index(of: transport) else { continue }
+            guard let description = remote[transport] else {
+                sessions[index].state = .failed
+                continue
+            }
+            sessions[index].state = .running
+            effects += translate(sessions[index].agent.start(remote: description, at: now), of: index, at: now)
+        }
+        return effects + choose(at: now, patient: true)
+    }
+
+    /// Decides which session is secured, once that can be decided.
+    private mutating func choose(at now: Instant, patient: Bool) -> [Effect] {
+        guard case .negotiating = phase else { return [] }
+        for session in sessions {
+            switch session.state {
+            case .connected(let pair): return secure(session.transport, pair: pair, role: session.agent.role)
+            case .failed: continue
+            case .gathering, .gathered, .running:
+                guard patient else { continue }
+                if hasPair, !timers.isSet(.grace) { timers.set(.grace, at: now.advanced(by: timing.grace)) }
+                return []
+            }
+        }
+        return sessions.allSatisfy { $0.hasFailed } ? fail(.noPath) : []
+    }
+
+    private mutating func secure(_ transport: SessionTransport, pair: ICEAgent.SelectedPair, role: Role) -> [Effect] {
+        phase = .securing(transport)
+        timers.cancel(.grace)
+        defer { earlyDatagrams = [] }
+        let start = Effect.secure(role == .controlling ? .client : .server, transport, pair: pair)
+        return [start] + (transport == .udp ? earlyDatagrams.map { .secureInput($0) } : [])
+    }
+
+    /// A DTLS record. From a peer that is the client it also says that the peer took UDP.
+    private mutating func receiveRecord(_ datagram: [UInt8], at index: Int, now: Instant) -> [Effect] {
+        guard let first = datagram.first, (20...63).contains(first) else { return [.ignored(.stray)] }
+        switch phase {
+        case .securing(.udp): return [.secureInput(datagram)]
+        case .negotiating:
+            guard earlyDatagrams.count < Self.earlyDatagramLimit else { return [.ignored(.overflow)] }
+            earlyDatagrams.append(datagram)
+            guard let pair = sessions[index].pair, sessions[index].agent.role == .controlled else { return [] }
+            return secure(.udp, pair: pair, role: .controlled)
+        case .gathering, .waitingForReply, .securing, .closed: return [.ignored(.stray)]
+        }
+    }
+
+    private mutating func translate(
+        _ effects: [ICEAgent.Effect], of index: Int, at now: Instant
+    ) -> [Effect] {
+        let transport = sessions[index].transport
+        var translated: [Effect] = []
+        for effect in effects {
+            switch effect {
+            case .send(let bytes, let base, let peer):
+                translated.append(.network(transport, .send(bytes, from: base, to: peer)))
+            case .connect(let connection, let base, let peer):
+                translated.append(.network(transport, .connect(connection, from: base, to: peer)))
+            case .write(let bytes, let connection):
+                translated.append(.network(transport, .write(bytes, on: connection)))
+            case .disconnect(let connection): translated.append(.network(transport, .disconnect(connection)))
+            case .received(let bytes, _): translated.append(.secureInput(bytes))
+            case .selected(let pair, _): translated += selected(pair, for: transport, at: now)
+            case .completed: break
+            case .failed: translated += sessionFailed(transport, at: now)
+            case .ignored(let reason): translated.append(.ignored(.ice(reason)))
+            }
+        }
+        return translated
+    }
+
+    private mutating func selected(
+        _ pair: ICEAgent.SelectedPair, for transport: SessionTransport, at now: Instant
+    ) -> [Effect] {
+        guard let index = index(of: transport) else { return [] }
+        sessions[index].state = .connected(pair)
+        guard case .negotiating = phase else { return [] }
+        if transport == .udp, !earlyDatagrams.isEmpty, sessions[index].agent.role == .controlled {
+            return [.connected(transport, pair: pair)] + secure(.udp, pair: pair, role: .controlled)
+        }
+        return [.connected(transport, pair: pair)] + choose(at: now, patient: true)
+    }
+
+    private mutating func sessionFailed(_ transport: SessionTransport, at now: Instant) -> [Effect] {
+        guard let index = index(of: transport) else { return [] }
+        sessions[index].state = .failed
+        if case .securing(transport) = phase { return fail(.lost) }
+        return choose(at: now, patient: true)
+    }
+
+    private mutating func fail(_ failure: Failure) -> [Effect] { close() + [.failed(failure)] }
+
+    private mutating func release(_ index: Int) -> [Effect] {
+        let transport = sessions[index].transport
+        let closing = sessions[index].agent.close()
+        let goodbyes: [Effect] = closing.compactMap { effect in
+            guard case .disconnect(let connection) = effect else { return nil }
+            return .network(transport, .disconnect(connection))
+        }
+        return goodbyes + [.release(transport)]
+    }
+
+    private var hasPair: Bool { sessions.contains { $0.pair != nil } }
+
+    private func index(of transport: SessionTransport) -> Int? {
+        sessions.firstIndex { $0.transport == transport }
+    }
+}
+
+extension ControlLink.Session {
+    fileprivate var isGathered: Bool {
+        if case .gathering = state { false } else { true }
+    }
+
+    fileprivate var hasFailed: Bool {
+        if case .failed = state { true } else { false }
+    }
+}
+
+/// The earlier of two deadlines, where `nil` is never.
+func earlier(_ left: Instant?, _ right: Instant?) -> Instant? {
+    switch (left, right) {
+    case (let left?, let right?): min(left, right)
+    case (let left?, nil): left
+    case (nil, let right): right
+    }
+}

@@ -1,0 +1,52 @@
+public import SecureChannel
+
+/// An account's address: the short id of its key, 40 hexadecimal digits in print.
+public typealias AccountID = ShortID
+/// A device of an account: the short id of the device's key.
+public typealias DeviceID = ShortID
+
+/// One control link of a node: a way to one device of a peer.
+struct LinkID: RawRepresentable, Hashable, Comparable, Sendable {
+    let rawValue: UInt64
+
+    static func < (left: LinkID, right: LinkID) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// What an ICE session runs over.
+enum SessionTransport: Hashable, Sendable {
+    case tcp
+    case udp
+}
+
+/// One ICE session of a node, which its driver gives sockets of its own.
+enum SessionID: Hashable, Sendable {
+    /// One of the two sessions of a control link.
+    case control(LinkID, SessionTransport)
+    /// The session of a call's media.
+    case media(CallID)
+
+    /// What its sockets are.
+    var transport: SessionTransport {
+        switch self {
+        case .control(_, let transport): transport
+        case .media: .udp
+        }
+    }
+}
+
+/// One call of a node, outgoing or incoming.
+public struct CallID: RawRepresentable, Hashable, Comparable, Sendable {
+    /// The call's number, counted from 1 in the node's life.
+    public let rawValue: UInt64
+
+    /// Names a call by number.
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    /// Orders calls by number, which is the order they were begun in.
+    public static func < (left: CallID, right: CallID) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// A piece of work done off the event loop, and what its result is for.
+struct WorkID: RawRepresentable, Hashable, Sendable {
+    let rawValue: UInt64
+}

@@ -1,0 +1,253 @@
+internal import SIPLite
+internal import SansIO
+internal import SecureChannel
+internal import SwiftDHT
+internal import SwiftICE
+
+/// What the user wants, and what calls want.
+extension NodeCore {
+    // MARK: - The user
+
+    /// Calls an account; every device of it that is announced rings.
+    mutating func call(_ peer: AccountID, at now: Instant) -> (CallID, [Effect]) {
+        let call = nextCall()
+        let machine = CallMachine(calling: peer, setting: mediaSetting(at: now), random: random.split())
+        add(machine, as: call)
+        let effects = introduce(calls[call]?.start(at: now) ?? [], of: call, at: now)
+        return (call, effects + reach(peer, for: .call(call), at: now))
+    }
+
+    /// Answers an incoming call.
+    mutating func answer(_ call: CallID, at now: Instant) -> [Effect] {
+        introduce(calls[call]?.answer(at: now) ?? [], of: call, at: now)
+    }
+
+    /// Declines an incoming call.
+    mutating func decline(_ call: CallID, at now: Instant) -> [Effect] {
+        introduce(calls[call]?.decline(at: now) ?? [], of: call, at: now)
+    }
+
+    /// Ends a call in whatever state it is.
+    mutating func hangUp(_ call: CallID, at now: Instant) -> [Effect] {
+        introduce(calls[call]?.hangUp(at: now) ?? [], of: call, at: now)
+    }
+
+    /// Sends a message within a call.
+    mutating func send(_ message: Message, in call: CallID, at now: Instant) -> [Effect] {
+        introduce(calls[call]?.send(message) ?? [], of: call, at: now)
+    }
+
+    /// Tells the peer of a call whether our microphone is muted.
+    mutating func announceMute(_ isMuted: Bool, in call: CallID, at now: Instant) -> [Effect] {
+        introduce(calls[call]?.announceMute(isMuted) ?? [], of: call, at: now)
+    }
+
+    /// Sends a message outside of calls to every device of an account.
+    mutating func send(_ message: Message, to peer: AccountID, at now: Instant) -> (MessageNumber, [Effect]) {
+        let number = MessageNumber(rawValue: nextNumber())
+        return (number, reach(peer, for: .message(number), saying: message, at: now))
+    }
+
+    private mutating func mediaSetting(at now: Instant) -> CallMachine.Setting {
+        CallMachine.Setting(
+            ice: configuration.ice, negotiation: MediaNegotiation(clock: clock, random: &random, at: now),
+            profile: configuration.profile)
+    }
+
+    private mutating func add(_ machine: CallMachine, as call: CallID) {
+        calls[call] = machine
+        callOrder.append(call)
+    }
+
+    // MARK: - Reaching devices
+
+    private mutating func reach(
+        _ peer: AccountID, for errand: Errand, saying message: Message? = nil, at now: Instant
+    ) -> [Effect] {
+        errands[errand] = ErrandRecord(peer: peer, message: message)
+        let operation = begin(.devices(errand))
+        return introduce(dht.get(InfoHash(peer), as: operation, at: now), at: now)
+    }
+
+    /// A value at the peer's account: maybe the announcement of a device.
+    mutating func announcementFound(_ value: Value, for errand: Errand, at now: Instant) -> [Effect] {
+        guard let record = errands[errand], value.type == .userData, value.ownerID == InfoHash(record.peer),
+            value.isGenuine(verifier: KeyVerifier()), let data = value.body?.data,
+            let announcement = try? DeviceAnnouncement(decoding: data),
+            let device = DeviceID(decoding: announcement.device), device != account.deviceID,
+            !record.devices.contains(device)
+        else { return [] }
+        guard record.devices.count < configuration.deviceLimit else { return [.ignored(.overLimit("devices"))] }
+        errands[errand]?.devices.append(device)
+        var effects: [Effect] = []
+        if case .call(let call) = errand { effects.append(.event(.call(call, .deviceFound(device)))) }
+        return effects + connect(to: device, of: record.peer, for: errand, at: now)
+    }
+
+    /// The DHT has nothing more to tell about the peer's devices.
+    mutating func lookupFinished(for errand: Errand, reached: Bool, at now: Instant) -> [Effect] {
+        errands[errand]?.isLooking = false
+        if errands[errand]?.devices.isEmpty == true { errands[errand]?.lastFailure = reached ? .notFound : .offline }
+        return concludeIfExhausted(errand, at: now)
+    }
+
+    mutating func linkGone(_ link: LinkID, from errand: Errand, at now: Instant) -> [Effect] {
+        errands[errand]?.openLinks.removeAll { $0 == link }
+        return concludeIfExhausted(errand, at: now)
+    }
+
+    private mutating func concludeIfExhausted(_ errand: Errand, at now: Instant) -> [Effect] {
+        guard let record = errands[errand], record.isExhausted else { return [] }
+        errands[errand] = nil
+        let why = record.lastFailure ?? .notFound
+        switch errand {
+        case .call(let call):
+            return introduce(calls[call]?.noMoreDevices(because: why, at: now) ?? [], of: call, at: now)
+        case .message(let number): return [.event(.messageOutcome(number, .failed(why)))]
+        }
+    }
+
+    /// A link is ready for what it was asked for.
+    mutating func reached(_ link: LinkID, for errand: Errand, at now: Instant) -> [Effect] {
+        guard let record = links[link] else { return [] }
+        switch errand {
+        case .call(let call):
+            guard calls[call] != nil else {
+                retire(link, at: now)
+                return []
+            }
+            let sip = SIPLite.CallID(rawValue: nextNumber())
+            sipCalls[sip] = call
+            let reached = calls[call]?.reached(record.device.hex, on: FlowID(link), as: sip, at: now)
+            return introduce(reached ?? [], of: call, at: now)
+        case .message(let number):
+            guard let message = errands[errand]?.message else { return [] }
+            let id = SIPLite.MessageID(rawValue: nextNumber())
+            messagesInFlight[id] = (number, link)
+            return introduce(
+                userAgent.sendMessage(Body(message), on: FlowID(link), to: record.account.hex, as: id, at: now), at: now
+            )
+        }
+    }
+
+    // MARK: - What calls want
+
+    mutating func introduce(_ effects: [CallMachine.Effect], of call: CallID, at now: Instant) -> [Effect] {
+        var translated: [Effect] = []
+        for effect in effects {
+            switch effect {
+            case .gather(let components): translated.append(.gather(.media(call), components: components))
+            case .network(let action): translated.append(.network(.media(call), action))
+            case .release: translated.append(.release(.media(call)))
+            case .sip(let command): translated += perform(command, at: now)
+            case .startMedia(let plan): translated.append(.startMedia(call, plan))
+            case .stopMedia: translated.append(.stopMedia(call))
+            case .event(let event): translated.append(.event(.call(call, event)))
+            case .finished: finish(call, at: now)
+            case .ignored(let reason): translated.append(.ignored(.call(call, reason)))
+            }
+        }
+        return translated
+    }
+
+    /// Forgets a call and retires the links that were its own.
+    private mutating func finish(_ call: CallID, at now: Instant) {
+        calls[call] = nil
+        callOrder.removeAll { $0 == call }
+        errands[.call(call)] = nil
+        for link in linkOrder where links[link]?.errand == .call(call) { retire(link, at: now) }
+    }
+
+    private mutating func perform(_ command: CallMachine.SIPCommand, at now: Instant) -> [Effect] {
+        let effects =
+            switch command {
+            case .invite(let sip, let flow, let device, let offer):
+                userAgent.invite(sip, on: flow, to: device, offer: offer, at: now)
+            case .ring(let sip): userAgent.ring(sip, at: now)
+            case .answer(let sip, let description): userAgent.answer(sip, with: description, at: now)
+            case .decline(let sip, let status): userAgent.decline(sip, status: status, at: now)
+            case .hangUp(let sip): userAgent.hangUp(sip, at: now)
+            case .message(let body, let sip):
+                userAgent.sendMessage(body, in: sip, as: SIPLite.MessageID(rawValue: nextNumber()), at: now)
+            case .information(let body, let sip): userAgent.sendInformation(body, in: sip, at: now)
+            }
+        return introduce(effects, at: now)
+    }
+
+    // MARK: - What SIP wants
+
+    mutating func introduce(_ effects: [UserAgent.Effect], at now: Instant) -> [Effect] {
+        var translated: [Effect] = []
+        for effect in effects {
+            switch effect {
+            case .send(let bytes, let flow): translated.append(.secureSend(LinkID(flow), bytes))
+            case .abandon(let flow): translated += failed(LinkID(flow), because: .connectionLost, at: now)
+            case .incoming(let sip, let incoming): translated += ring(sip, incoming, at: now)
+            case .ringing(let sip): translated += forward(sip, at: now) { $0.ringing(sip) }
+            case .answered(let sip, let description, _):
+                translated += forward(sip, at: now) { $0.answered(sip, description: description, at: now) }
+            case .confirmed(let sip, _): translated += forward(sip, at: now) { $0.confirmed(sip) }
+            case .reoffered(let sip, _): translated += forward(sip, at: now) { $0.reoffered(sip) }
+            case .ended(let sip, let reason): translated += ended(sip, reason, at: now)
+            case .message(let body, let sip?, _): translated += forward(sip, at: now) { $0.received(body) }
+            case .message(let body, nil, let flow):
+                guard let peer = links[LinkID(flow)]?.account else { continue }
+                translated.append(.event(.message(Message(body), from: peer)))
+            case .information(let body, let sip): translated += forward(sip, at: now) { $0.informed(body) }
+            case .messageOutcome(let id, let status): translated += messageEnded(id, status, at: now)
+            case .oversized(let sip, _): translated += introduce(userAgent.hangUp(sip, at: now), at: now)
+            case .trying, .reanswered, .reofferFailed: break
+            case .ignored(let reason): translated.append(.ignored(.sip("\(reason)")))
+            }
+        }
+        return translated
+    }
+
+    private mutating func forward(
+        _ sip: SIPLite.CallID, at now: Instant, _ body: (inout CallMachine) -> [CallMachine.Effect]
+    ) -> [Effect] {
+        guard let call = sipCalls[sip] else { return [] }
+        return introduce(calls[call]?.apply(body) ?? [], of: call, at: now)
+    }
+
+    private mutating func ring(
+        _ sip: SIPLite.CallID, _ incoming: UserAgent.IncomingCall, at now: Instant
+    ) -> [Effect] {
+        let link = LinkID(incoming.flow)
+        guard let record = links[link], calls.count < configuration.callLimit else {
+            return introduce(userAgent.decline(sip, status: 486, at: now), at: now)
+        }
+        guard let bytes = incoming.offer, let offer = try? SIPLite.SessionDescription(decoding: bytes) else {
+            return introduce(userAgent.decline(sip, status: 488, at: now), at: now)
+        }
+        timers.cancel(.closeLink(link))
+        let call = nextCall()
+        sipCalls[sip] = call
+        add(
+            CallMachine(
+                from: record.account, leg: sip, flow: incoming.flow, offer: offer, setting: mediaSetting(at: now),
+                random: random.split()),
+            as: call)
+        let begun = introduce(calls[call]?.start(at: now) ?? [], of: call, at: now)
+        return begun + [.event(.incomingCall(call, from: record.account, displayName: incoming.displayName))]
+    }
+
+    private mutating func ended(
+        _ sip: SIPLite.CallID, _ reason: UserAgent.EndReason, at now: Instant
+    ) -> [Effect] {
+        let effects = forward(sip, at: now) { $0.ended(sip, because: reason) }
+        sipCalls[sip] = nil
+        return effects
+    }
+
+    private mutating func messageEnded(_ id: SIPLite.MessageID, _ status: Int?, at now: Instant) -> [Effect] {
+        guard let (number, link) = messagesInFlight.removeValue(forKey: id) else { return [] }
+        retire(link, at: now)
+        guard let status, (200...299).contains(status) else {
+            errands[.message(number)]?.lastFailure = status.map { .refused(status: $0) } ?? .connectionLost
+            return linkGone(link, from: .message(number), at: now)
+        }
+        guard errands.removeValue(forKey: .message(number)) != nil else { return [] }
+        return [.event(.messageOutcome(number, .delivered))]
+    }
+}

@@ -1,0 +1,54 @@
+internal import SansIO
+internal import SecureChannel
+internal import SwiftDHT
+
+extension NodeCore {
+    /// What a node asks of its driver.
+    enum Effect: Sendable {
+        /// Send a datagram from the DHT's socket of the endpoint's family.
+        case sendDHT([UInt8], to: Endpoint)
+        /// Open sockets for an ICE session on every usable address, for each of these components, and report them with
+        /// ``NodeCore/gathered(_:for:at:)``. For TCP they listen.
+        case gather(SessionID, components: [Int])
+        /// Use a session's sockets.
+        case network(SessionID, NetworkAction)
+        /// Close all sockets and connections of a session.
+        case release(SessionID)
+        /// Start TLS or DTLS for a link; its output comes back as ``NodeCore/secureOutput(_:for:at:)``.
+        case secure(LinkID, ControlLink.SecureRole, SessionTransport, expecting: CertificateChain)
+        /// Bytes from the peer for a link's TLS or DTLS.
+        case secureInput(LinkID, [UInt8])
+        /// Plain bytes for a link's peer.
+        case secureSend(LinkID, [UInt8])
+        /// Say good-bye and forget a link's TLS or DTLS.
+        case secureClose(LinkID)
+        /// Work for another thread.
+        case work(WorkID, Work)
+        case startMedia(CallID, MediaPlan)
+        case stopMedia(CallID)
+        /// Remember, beyond this run, that a request was treated.
+        case remember(requestID: UInt64)
+        case event(NodeEvent)
+        case ignored(Reason)
+    }
+
+    /// Why an input had no effect.
+    enum Reason: Sendable {
+        case dht(DHT.Reason)
+        case link(LinkID, ControlLink.Reason)
+        case call(CallID, CallMachine.Reason)
+        case sip(String)
+        /// A value at a request key that is no request for us.
+        case unusableRequest
+        /// A request that was treated before.
+        case repeatedRequest
+        /// A sender whose certificate was not found.
+        case unknownSender(DeviceID)
+        /// A sender whose chain does not hold, or belongs to somebody else.
+        case untrustedSender(DeviceID)
+        /// More at once than is allowed; the limit's name.
+        case overLimit(String)
+        /// An input for something that is gone.
+        case gone
+    }
+}

@@ -1,0 +1,67 @@
+internal import SecureChannel
+internal import SwiftDHT
+
+/// What came to our request key: which values and requests were seen, and which wait for their sender's certificate.
+struct RequestInbox: Sendable {
+    /// Values that were looked at, so that a renewed push costs nothing.
+    private var seenValues: BoundedSet<Value.ID>
+    private var treated: BoundedSet<UInt64>
+    /// Requests by sender, until the sender's certificate is known.
+    private var waiting: [DeviceID: [CallRequest]] = [:]
+    /// How many values are being decrypted.
+    var opening = 0
+
+    init(treated: [UInt64], limit: Int) {
+        self.treated = BoundedSet(limit: limit)
+        seenValues = BoundedSet(limit: limit)
+        for id in treated { _ = self.treated.insert(id) }
+    }
+
+    /// How many senders' certificates are awaited.
+    var waitingCount: Int { waiting.count }
+
+    /// Marks a value as seen, or as our own; returns whether it is new.
+    mutating func see(_ value: Value.ID) -> Bool { seenValues.insert(value) }
+
+    /// Marks a request as treated; returns whether it is new.
+    mutating func treat(_ request: UInt64) -> Bool { treated.insert(request) }
+
+    /// How many requests of one sender wait at a time; more are not kept.
+    static let requestsPerSenderLimit = 4
+
+    /// Keeps a request until its sender is known; returns whether the sender must be looked for.
+    mutating func hold(_ request: CallRequest, from sender: DeviceID) -> Bool {
+        let count = waiting[sender]?.count ?? 0
+        if count < Self.requestsPerSenderLimit { waiting[sender, default: []].append(request) }
+        return count == 0
+    }
+
+    /// The requests of a sender, which wait no longer.
+    mutating func release(_ sender: DeviceID) -> [CallRequest] { waiting.removeValue(forKey: sender) ?? [] }
+
+    func holds(_ sender: DeviceID) -> Bool { waiting[sender] != nil }
+}
+
+/// A set that forgets its oldest members beyond a limit.
+struct BoundedSet<Element: Hashable & Sendable>: Sendable {
+    private let limit: Int
+    private var members: Set<Element> = []
+    /// Members in order of insertion, as a ring once the limit is reached.
+    private var order: [Element] = []
+    private var oldest = 0
+
+    init(limit: Int) { self.limit = max(1, limit) }
+
+    /// Adds a member; returns whether it is new.
+    mutating func insert(_ element: Element) -> Bool {
+        guard members.insert(element).inserted else { return false }
+        if order.count < limit {
+            order.append(element)
+        } else {
+            members.remove(order[oldest])
+            order[oldest] = element
+            oldest = (oldest + 1) % limit
+        }
+        return true
+    }
+}
