@@ -1,0 +1,62 @@
+internal import EventLoop
+internal import SansIO
+
+/// The two UDP sockets of a DHT node, one a family, on one port where that can be had.
+///
+/// Bound before a node starts, so that a port in use is known at once. Used on the loop's thread.
+final class DHTSockets {
+    /// OpenDHT sends datagrams of up to 64 KiB.
+    private let batch = DatagramBatch(slots: 8, slotSize: 65_535)
+    private let sockets: [DatagramSocket]
+
+    /// Binds one socket to each address.
+    ///
+    /// With port 0 the first socket's port is tried for the second too, so that a node has one number.
+    init(addresses: [IPAddress], port: UInt16) throws(Errno) {
+        var sockets: [DatagramSocket] = []
+        var chosen = port
+        for address in addresses {
+            let socket: DatagramSocket
+            do throws(Errno) {
+                socket = try DatagramSocket(bindingTo: Endpoint(address, port: chosen))
+            } catch {
+                // A machine without IPv6 still is a node; a port the user asked for must be had.
+                if error == .familyNotSupported || error == .addressNotAvailable, addresses.count > 1 { continue }
+                guard port == 0, chosen != 0 else { throw error }
+                socket = try DatagramSocket(bindingTo: Endpoint(address, port: 0))
+            }
+            chosen = socket.localEndpoint.port
+            sockets.append(socket)
+        }
+        guard !sockets.isEmpty else { throw .addressNotAvailable }
+        self.sockets = sockets
+    }
+
+    /// The addresses the sockets are bound to.
+    var endpoints: [Endpoint] { sockets.map(\.localEndpoint) }
+
+    func start(on loop: EventLoop, received: @escaping (Span<UInt8>, Endpoint) -> Void) throws(Errno) {
+        for socket in sockets {
+            try? socket.requestBuffers(receive: 1 << 21, send: 1 << 21)
+            try socket.receive(on: loop, into: batch, received)
+        }
+    }
+
+    /// Sends one datagram; returns whether the endpoint can be sent to at all.
+    func send(_ bytes: [UInt8], to endpoint: Endpoint) -> Bool {
+        guard let socket = sockets.first(where: { $0.localEndpoint.address.family == endpoint.address.family }) else {
+            return false
+        }
+        do throws(Errno) {
+            try socket.send(bytes, to: endpoint)
+            return true
+        } catch {
+            // A full queue loses one datagram, as the network may; what is repeated comes through.
+            return error == .wouldBlock || error == .noBufferSpace
+        }
+    }
+
+    func close() {
+        for socket in sockets { socket.close() }
+    }
+}

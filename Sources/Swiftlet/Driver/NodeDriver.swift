@@ -1,0 +1,273 @@
+internal import EventLoop
+internal import Logging
+internal import SansIO
+internal import SecureChannel
+internal import SwiftICE
+
+/// Carries out what a ``NodeCore`` wants: the one place where a node meets the world.
+///
+/// Lives on the loop's thread, where every socket, timer and worker result arrives as a plain call.
+final class NodeDriver {
+    private let loop: EventLoop
+    private let configuration: Node.Configuration
+    private let identity: Identity
+    private let credentials: SecureChannel.Credentials
+    private let worker: Worker
+    private let log: Logger
+    private let memory: RequestMemory
+    private var core: NodeCore
+    private var waiting: [NodeCore.Effect] = []
+    private var isPerforming = false
+
+    private let dhtSockets: DHTSockets
+    private let batch = DatagramBatch()
+    private var sessions: [SessionID: SessionSockets] = [:]
+    private var links: [LinkID: LinkSecurity] = [:]
+    private var media: [CallID: MediaEngine] = [:]
+    private var audio: [CallID: Audio] = [:]
+    private lazy var alarm = Alarm(on: loop) { [weak self] in self?.advance() }
+    private let report: (NodeEvent) -> Void
+
+    init(
+        account: Account, configuration: Node.Configuration, dhtSockets: DHTSockets, loop: EventLoop, worker: Worker,
+        report: @escaping (NodeEvent) -> Void
+    ) throws(NodeError) {
+        self.loop = loop
+        self.configuration = configuration
+        self.worker = worker
+        self.report = report
+        self.dhtSockets = dhtSockets
+        identity = account.identity
+        log = configuration.logger
+        memory = try RequestMemory(folder: account.folder)
+        do throws(SecureChannelError) {
+            credentials = try SecureChannel.Credentials(account.identity)
+        } catch { throw .identity(error) }
+        core = NodeCore(
+            account: NodeCore.Account(account.identity, displayName: account.displayName),
+            configuration: configuration.core(displayName: account.displayName),
+            treatedRequests: memory.requests, clock: loop.wallClock, random: .system)
+    }
+
+    func start() throws(NodeError) {
+        do {
+            try dhtSockets.start(on: loop) { [weak self] bytes, peer in
+                guard let self else { return }
+                perform(core.receiveDHT(bytes, from: peer, at: loop.now))
+            }
+        } catch { throw NodeError(error) }
+        perform(core.publish(at: loop.now))
+    }
+
+    func bootstrap(_ endpoints: [Endpoint]) { perform(core.bootstrap(endpoints, at: loop.now)) }
+
+    // MARK: - The user
+
+    /// - Parameter begun: told the call's name before anything happens in it.
+    func call(_ peer: AccountID, audio: Audio, begun: (CallID) -> Void) -> CallID {
+        let (call, effects) = core.call(peer, at: loop.now)
+        self.audio[call] = audio
+        begun(call)
+        perform(effects)
+        return call
+    }
+
+    func answer(_ call: CallID, audio: Audio) {
+        self.audio[call] = audio
+        perform(core.answer(call, at: loop.now))
+    }
+
+    func decline(_ call: CallID) { perform(core.decline(call, at: loop.now)) }
+
+    func hangUp(_ call: CallID) { perform(core.hangUp(call, at: loop.now)) }
+
+    func send(_ message: Message, in call: CallID) { perform(core.send(message, in: call, at: loop.now)) }
+
+    func announceMute(_ isMuted: Bool, in call: CallID) {
+        perform(core.announceMute(isMuted, in: call, at: loop.now))
+    }
+
+    func send(_ message: Message, to peer: AccountID) -> MessageNumber {
+        let (number, effects) = core.send(message, to: peer, at: loop.now)
+        perform(effects)
+        return number
+    }
+
+    func hangUpAll() {
+        for call in core.callOrder { perform(core.hangUp(call, at: loop.now)) }
+    }
+
+    /// Whether links still wait for their last messages to get through.
+    var isBusy: Bool { !core.links.isEmpty || !core.calls.isEmpty }
+
+    func close() {
+        alarm.set(nil)
+        for engine in media.values { engine.stop() }
+        for link in links.keys { closeSecurity(link) }
+        for session in sessions.values { session.close() }
+        (media, links, sessions) = ([:], [:], [:])
+        dhtSockets.close()
+    }
+
+    // MARK: - Effects
+
+    private func advance() { perform(core.advance(to: loop.now)) }
+
+    /// Carries out effects in the order they were wanted: those wanted meanwhile wait for the ones before them.
+    private func perform(_ effects: [NodeCore.Effect]) {
+        waiting += effects
+        guard !isPerforming else { return }
+        isPerforming = true
+        var next = 0
+        while next < waiting.count {
+            perform(waiting[next])
+            next += 1
+        }
+        waiting.removeAll(keepingCapacity: true)
+        isPerforming = false
+        alarm.set(core.deadline)
+    }
+
+    /// The only code of a node that does anything.
+    private func perform(_ effect: NodeCore.Effect) {
+        switch effect {
+        case .sendDHT(let bytes, let endpoint):
+            guard !dhtSockets.send(bytes, to: endpoint) else { return }
+            perform(core.sendDHTFailed(to: endpoint, at: loop.now))
+        case .gather(let session, let components): gather(session, components: components)
+        case .network(let session, let action): sessions[session]?.perform(action)
+        case .release(let session): sessions.removeValue(forKey: session)?.close()
+        case .secure(let link, let role, let transport, let chain):
+            secure(link, as: role, over: transport, expecting: chain)
+        case .secureInput(let link, let bytes): links[link]?.receive(bytes)
+        case .secureSend(let link, let bytes): links[link]?.send(bytes)
+        case .secureClose(let link): closeSecurity(link)
+        case .work(let id, let work): start(work, as: id)
+        case .startMedia(let call, let plan): startMedia(plan, of: call)
+        case .stopMedia(let call): stopMedia(of: call)
+        case .remember(let request): memory.append(request)
+        case .event(let event): tell(event)
+        case .ignored(let reason): log.debug("ignored", metadata: ["reason": "\(reason)"])
+        }
+    }
+
+    private func tell(_ event: NodeEvent) {
+        if case .call(let call, .ended) = event { audio[call] = nil }
+        report(event)
+    }
+
+    private func start(_ work: Work, as id: WorkID) {
+        worker.run { [identity] in
+            work.perform(as: identity)
+        } completion: { [weak self] result in
+            guard let self else { return }
+            let result = (try? result.get()) ?? .failed
+            perform(core.worked(id, result, at: loop.now))
+        }
+    }
+
+    // MARK: - Sockets
+
+    private func gather(_ session: SessionID, components: [Int]) {
+        let sockets = SessionSockets(on: loop, handlers: handlers(for: session))
+        sessions[session] = sockets
+        var bases: [GatheredBase] = []
+        for address in configuration.localAddresses() {
+            for component in components {
+                let endpoint =
+                    switch session.transport {
+                    case .udp: sockets.openDatagram(at: address, batch: batch)
+                    case .tcp: sockets.openListener(at: address)
+                    }
+                if let endpoint { bases.append(GatheredBase(component: component, endpoint: endpoint)) }
+            }
+        }
+        perform(core.gathered(bases, for: session, at: loop.now))
+    }
+
+    private func handlers(for session: SessionID) -> SessionSockets.Handlers {
+        SessionSockets.Handlers(
+            datagram: { [weak self] bytes, base, peer in self?.received(bytes, for: session, on: base, from: peer) },
+            accept: { [weak self] base, peer in
+                guard let self else { return nil }
+                return core.accept(for: session, on: base, from: peer, at: loop.now)
+            },
+            connected: { [weak self] connection, local in
+                guard let self else { return }
+                perform(core.connected(connection, for: session, local: local, at: loop.now))
+            },
+            bytes: { [weak self] bytes, connection in
+                guard let self else { return }
+                perform(core.receive([UInt8](bytes), for: session, on: connection, at: loop.now))
+            },
+            disconnected: { [weak self] connection in
+                guard let self else { return }
+                perform(core.disconnected(connection, for: session, at: loop.now))
+            })
+    }
+
+    /// Media goes straight to its engine; everything else is the core's.
+    private func received(_ bytes: Span<UInt8>, for session: SessionID, on base: Endpoint, from peer: Endpoint) {
+        if case .media(let call) = session, !ICEAgent.isSTUN(bytes) {
+            media[call]?.receive(bytes, on: base)
+        } else {
+            perform(core.receive([UInt8](bytes), for: session, on: base, from: peer, at: loop.now))
+        }
+    }
+
+    // MARK: - TLS and DTLS
+
+    private func secure(
+        _ link: LinkID, as role: ControlLink.SecureRole, over transport: SessionTransport,
+        expecting chain: CertificateChain
+    ) {
+        let session: SecureSession
+        do throws(SecureChannelError) {
+            session = try SecureSession(
+                role: role == .client ? .client : .server,
+                transport: transport == .tcp ? .stream : .datagram(mtu: Self.datagramMTU), credentials: credentials,
+                expecting: .chain(chain), trust: configuration.trust, clock: loop.wallClock)
+        } catch { return perform(core.secureOutput([.failed(error)], for: link, at: loop.now)) }
+        let security = LinkSecurity(
+            session, key: Worker.Key(rawValue: link.rawValue), worker: worker, loop: loop
+        ) { [weak self] effects in
+            guard let self else { return }
+            perform(core.secureOutput(effects, for: link, at: loop.now))
+        }
+        links[link] = security
+        security.start()
+    }
+
+    /// The IPv6 minimum MTU less IPv6 and UDP headers.
+    private static let datagramMTU = 1280 - 40 - 8
+
+    private func closeSecurity(_ link: LinkID) {
+        let farewell = links.removeValue(forKey: link)?.close() ?? [.closed]
+        perform(core.secureOutput(farewell, for: link, at: loop.now))
+    }
+
+    // MARK: - Media
+
+    private func startMedia(_ plan: MediaPlan, of call: CallID) {
+        let engine: MediaEngine
+        do {
+            engine = try MediaEngine(
+                plan, audio: audio[call] ?? Audio(), clock: loop.wallClock, on: loop,
+                send: { [weak self] bytes, path in
+                    self?.sessions[.media(call)]?.send(bytes, from: path.local, to: path.remote)
+                },
+                heard: { [weak self] in self?.report(.call(call, .firstAudio)) })
+        } catch {
+            log.warning("no media", metadata: ["call": "\(call.rawValue)", "error": "\(error)"])
+            return perform(core.hangUp(call, at: loop.now))
+        }
+        media[call] = engine
+        engine.start()
+    }
+
+    private func stopMedia(of call: CallID) {
+        guard let engine = media.removeValue(forKey: call) else { return }
+        engine.stop()
+        report(.call(call, .statistics(engine.statistics)))
+    }
+}
