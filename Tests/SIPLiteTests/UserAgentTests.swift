@@ -1,3 +1,4 @@
+import Foundation
 import SIPLite
 import SansIO
 import Testing
@@ -243,5 +244,60 @@ struct UserAgentTests {
         pair.run(for: .seconds(200))
         #expect(pair.ends(.alice).count == 1 && pair.ends(.bob).count == 1)
         #expect(pair.agents.allSatisfy { $0.deadline == nil })
+    }
+
+    @Test("Messages keep their order on a lossy flow, and none is lost", arguments: 1...20)
+    func orderedMessages(seed: UInt64) {
+        var pair = Pair.talking(seed: seed, link: .init(isReliable: false, loss: 0.2))
+        guard pair.wasAnswered(.alice), pair.ends(.bob).isEmpty else { return }
+        for number in 1...10 {
+            pair.command(.alice) {
+                $0.sendMessage(
+                    Body(text: "\(number)"), in: Pair.call, as: .init(rawValue: UInt64(number)), at: $1)
+            }
+        }
+        pair.run(for: .seconds(300))
+        let texts = pair.events[1].compactMap {
+            if case .message(let body, _, _) = $0 { String(decoding: body.bytes, as: UTF8.self) } else { nil }
+        }
+        #expect(texts == (1...10).map(String.init))
+    }
+
+    @Test("Messages that wait their turn when a call ends have no outcome")
+    func unsentMessages() {
+        var pair = Pair.talking(link: .init(isReliable: false))
+        for number in 1...3 as ClosedRange<UInt64> {
+            pair.command(.alice) { $0.sendMessage(Body(text: "x"), in: Pair.call, as: .init(rawValue: number), at: $1) }
+        }
+        pair.command(.alice) { $0.hangUp(Pair.call, at: $1) }
+        pair.run(for: .seconds(100))
+        let outcomes = pair.events[0].compactMap { effect -> Int?? in
+            if case .messageOutcome(_, let status) = effect { .some(status) } else { nil }
+        }
+        #expect(outcomes.count == 3 && outcomes.filter { $0 == nil }.count == 2)
+        #expect(pair.agents.allSatisfy { $0.deadline == nil })
+    }
+
+    @Test("An invitation without an offer is answered with one, and the acknowledgement brings the answer")
+    func lateOffer() throws {
+        var pair = Pair.calling()
+        let invite = String(decoding: pair.sent[0][0], as: UTF8.self)
+        let head = invite.prefix(upTo: try #require(invite.range(of: "Content-Type")).lowerBound)
+        pair.deliver(Array((head + "Content-Length: 0\r\n\r\n").utf8), to: .bob)
+        guard case .incoming(let id, let call)? = pair.events[1].last else {
+            Issue.record("no call")
+            return
+        }
+        #expect(call.offer == nil)
+        pair.command(.bob) { $0.answer(id, with: Pair.offer, at: $1) }
+        let ok = try Message(decoding: pair.sent[1][1])
+        var ack = Message(.ack, to: "sips:10.0.0.2:4002")
+        ack.fields.append(.via, "SIP/2.0/TLS 10.0.0.1:4001;branch=z9hG4bKack")
+        for name in [HeaderName.from, .to, .callID] { ack.fields.append(name, from: ok.fields) }
+        ack.fields.append(.cSeq, "\(try ok.essentials().cSeq.number) ACK")
+        ack.fields.append(.contentType, "application/sdp")
+        ack.body = Pair.reply
+        pair.deliver(ack.encoded(), to: .bob)
+        #expect(pair.events[1].last == .confirmed(id, description: Pair.reply))
     }
 }
