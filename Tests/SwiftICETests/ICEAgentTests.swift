@@ -52,6 +52,17 @@ struct ICEAgentTests {
         }
     }
 
+    /// With these seeds every answer to a nomination is lost, so that the controlling side nominates another pair.
+    @Test(arguments: [(719, 1), (97, 4), (115, 4)] as [(UInt64, Int)])
+    func aSecondNominationReplacesOneThatFailed(seed: UInt64, components: Int) {
+        var network = network(seed, .udp, components: components)
+        (network.loss, network.duplication) = (0.2, 0.1)
+        network.start(side: 0, after: .milliseconds(Int(seed % 7) * 30))
+        network.start(side: 1, after: .milliseconds(Int(seed % 3) * 50))
+        expectConnected(&network, seed, within: .seconds(49))
+        #expect(network.now > .zero.advanced(by: .seconds(31)))
+    }
+
     @Test func agentsAgreeOverTCPAndDataFlowsBothWays() {
         for seed in 1...UInt64(60) {
             var network = network(seed, .tcp)
