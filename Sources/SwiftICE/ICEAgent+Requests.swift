@@ -104,7 +104,10 @@ extension ICEAgent {
     mutating func process(_ check: ReceivedCheck, at now: Instant) -> [Effect] {
         guard isRunning else { return [] }
         if let selection = selections[check.component - 1], !check.nominates || selection.pair.path == check.path {
-            if case .stream = check.path, selection.pair.path != check.path { linger(check.component, at: now) }
+            if selection.pair.path == check.path {
+                return check.nominates ? [] : repeatNomination(check.component, at: now)
+            }
+            if case .stream = check.path { linger(check.component, at: now) }
             let known = checkList.pairs.first { path(of: $0) == check.path }?.id
             if let known, !check.nominates { checkList.update(known) { $0.wasCheckedPlainly = true } }
             return []
