@@ -64,4 +64,16 @@ struct JamiTests {
         #expect(assembler.receive(Body(contentType: "\(type);id=1,part=2,of=2", bytes: half)) == nil)
         #expect(assembler.receive(Body(contentType: "\(type);id=2,part=1,of=1", bytes: [9])) == [9])
     }
+
+    @Test("Versions are found where peers look for them, ours among them")
+    func versions() throws {
+        #expect(JamiVersion(userAgent: "Jami Daemon 13.7.0 (linux)") == JamiVersion(13, 7, 0))
+        #expect(JamiVersion(userAgent: UserAgent.Configuration().userAgent) == JamiVersion(13, 7, 0))
+        #expect(JamiVersion(userAgent: "Jami Daemon 9.11-x") == JamiVersion(9, 11, 0))
+        let new = try #require(JamiVersion(userAgent: "Jami Daemon 13.7.0"))
+        #expect(new >= .keepsTransport && JamiVersion(9, 99, 0) < .severalStreams)
+        for bad in ["", "Jami Daemon", "Jami Daemon ", "Jami Daemon x", "Jami Daemon 1.2.3.4", "Jami Daemon 1..2"] {
+            #expect(JamiVersion(userAgent: bad) == nil, "\(bad)")
+        }
+    }
 }

@@ -51,6 +51,21 @@ struct UserAgentTests {
         #expect(pair.wasAnswered(.alice) && pair.wasConfirmed(.bob))
     }
 
+    @Test("Messages that arrive in pieces make the same call", arguments: 1...10)
+    func pieces(seed: UInt64) {
+        var pair = Pair.talking(seed: seed, link: .init(cutsMessages: true))
+        #expect(pair.wasAnswered(.alice) && pair.wasConfirmed(.bob))
+        pair.command(.alice) { $0.hangUp(Pair.call, at: $1) }
+        pair.run(for: .seconds(100))
+        #expect(pair.ends(.bob) == [.remoteHungUp] && pair.agents.allSatisfy { $0.deadline == nil })
+    }
+
+    @Test("The same seed makes the same call, byte for byte")
+    func deterministic() {
+        #expect(Pair.talking(seed: 5).sent == Pair.talking(seed: 5).sent)
+        #expect(Pair.talking(seed: 5).sent != Pair.talking(seed: 6).sent)
+    }
+
     @Test("A declined call is rejected with 486")
     func declined() {
         var pair = Pair.calling { pair, side, id in pair.command(side) { $0.decline(id, at: $1) } }
@@ -224,6 +239,16 @@ struct UserAgentTests {
         }
         #expect(pair.sent[0].isEmpty)
         #expect(pair.ends(.alice).count == 1)
+        let largest = Array(repeating: UInt8(97), count: UserAgent.Configuration().roomForDescription)
+        pair.command(.alice) { $0.invite(Pair.call, on: Pair.flow, to: Pair.accounts[1], offer: largest, at: $1) }
+        pair.run(for: .seconds(1))
+        if let id = pair.incoming(.bob) {
+            pair.command(.bob) { $0.answer(id, with: Array(repeating: 97, count: 8_000), at: $1) }
+            #expect(pair.has(.bob) { if case .oversized(id, _) = $0 { true } else { false } })
+            pair.command(.bob) { $0.answer(id, with: largest, at: $1) }
+        }
+        pair.run(for: .seconds(1))
+        #expect(pair.has(.alice) { $0 == .answered(Pair.call, description: largest, peer: Pair.peer) })
     }
 
     @Test("A lossy flow changes nothing about how calls end", arguments: 1...60)

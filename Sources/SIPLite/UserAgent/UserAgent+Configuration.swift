@@ -39,6 +39,10 @@ extension UserAgent {
         /// Where the time line lies in civil time, for the `Date` of messages outside calls; without it none is written.
         public var wallClock: WallClock?
 
+        /// How large a description may be so that it surely fits a message with header fields of usual length; for
+        /// ``SessionDescription/trimmed(toFit:)``.
+        public var roomForDescription: Int { max(0, maximumMessageSize - 1_900) }
+
         /// Creates the configuration for Jami peers.
         public init() {}
     }
