@@ -190,9 +190,14 @@ extension NodeCore {
         /// What control links run over, in order of preference.
         var transports: [SessionTransport] = [.tcp, .udp]
         /// How chains of peers are judged.
-        var trust = Trust()
+        var trust: Trust = {
+            var trust = Trust()
+            // The first Jami checks that the subject names the key, and so do we.
+            trust.requiresUserID = true
+            return trust
+        }()
         /// The vCard shown to peers; empty for none.
-        var profile: [UInt8] = []
+        var profile = ""
         /// How many requests of earlier times are remembered, so that none is answered twice.
         var treatedRequestLimit = 4096
         /// How many values at our request key may be decrypted at a time: each takes milliseconds.
