@@ -73,7 +73,9 @@ let package = Package(
         target("Simulator", ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP"]),
         .executableTarget(
             name: "Node",
-            dependencies: ["Swiftlet", "SansIO", "SwiftDHT", "SecureChannel", "AudioFiles", "MediaRTP", arguments, logging],
+            dependencies: [
+                "Swiftlet", "SansIO", "SwiftDHT", "SecureChannel", "AudioFiles", "MediaRTP", arguments, logging,
+            ],
             swiftSettings: settings),
 
         .target(name: "TestVectors", path: "Tests/TestVectors", swiftSettings: testSettings),

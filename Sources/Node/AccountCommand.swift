@@ -19,7 +19,9 @@ struct AccountCommand: AsyncParsableCommand {
             try await global.run {
                 if !global.json { global.printer.note("making three keys of 4096 bits…") }
                 let account: Account
-                do throws(AccountError) { account = try Account.create(in: global.folder, displayName: name) } catch { throw Failure(error) }
+                do throws(AccountError) { account = try Account.create(in: global.folder, displayName: name) } catch {
+                    throw Failure(error)
+                }
                 show(account, global.printer, event: "account-created")
             }
         }

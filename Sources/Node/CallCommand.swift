@@ -20,7 +20,8 @@ struct CallCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A text to send once the call is answered.", valueName: "text"))
     var text: String?
 
-    @Option(help: ArgumentHelp("Do without this transport for the control channel: tcp or udp.", valueName: "transport"))
+    @Option(
+        help: ArgumentHelp("Do without this transport for the control channel: tcp or udp.", valueName: "transport"))
     var without: Transport?
 
     enum Transport: String, ExpressibleByArgument, CaseIterable {

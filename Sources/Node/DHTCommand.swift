@@ -126,7 +126,8 @@ struct DHTCommand: AsyncParsableCommand {
             await node.close()
             let names = configuration.bootstrap.map(\.description).joined(separator: ", ")
             throw Failure(
-                .unavailable, "no answer from \(names.isEmpty ? "anybody" : names); check your connection and --bootstrap")
+                .unavailable,
+                "no answer from \(names.isEmpty ? "anybody" : names); check your connection and --bootstrap")
         }
         return node
     }

@@ -41,7 +41,8 @@ extension Failure {
         case .portInUse(let port):
             self.init(.system, "port \(port) is in use; choose another with --port, or 0 for any free one")
         case .socket(let text): self.init(.system, "cannot open a socket: \(text); check --bind and the permissions")
-        case .unwritable(let path): self.init(.cannotCreate, "cannot write \(path); check its permissions or use --state")
+        case .unwritable(let path):
+            self.init(.cannotCreate, "cannot write \(path); check its permissions or use --state")
         case .identity(let error): self.init(.fault, "the account's keys cannot be used: \(error)")
         case .closed: self.init(.fault, "the node was closed")
         }
@@ -52,7 +53,8 @@ extension Failure {
         case .missing(let path):
             self.init(.noAccount, "no account in \(path); make one with: swiftlet account create --state \(path)")
         case .exists(let path): self.init(.cannotCreate, "there is an account in \(path) already; it was left as it is")
-        case .unwritable(let path): self.init(.cannotCreate, "cannot write \(path); check its permissions or use --state")
+        case .unwritable(let path):
+            self.init(.cannotCreate, "cannot write \(path); check its permissions or use --state")
         case .storage(let error): self.init(.noInput, "the account cannot be used: \(error)")
         case .keys(let error): self.init(.fault, "keys could not be made: \(error)")
         }

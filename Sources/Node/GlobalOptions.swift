@@ -46,7 +46,8 @@ struct GlobalOptions: ParsableArguments {
             throw ValidationError("'\(text)' is no IP address for --bind.")
         }
         guard Logger.Level(rawValue: logLevel) != nil else {
-            throw ValidationError("'\(logLevel)' is no log level; use trace, debug, info, notice, warning, error or critical.")
+            throw ValidationError(
+                "'\(logLevel)' is no log level; use trace, debug, info, notice, warning, error or critical.")
         }
     }
 
@@ -67,7 +68,8 @@ struct GlobalOptions: ParsableArguments {
         do {
             try await body()
         } catch let failure as Failure {
-            printer.event("error", [("code", .integer(Int(failure.status.rawValue))), ("message", .text(failure.line))])
+            printer.event(
+                "error", [("code", .integer(Int(failure.status.rawValue))), ("message", .text(failure.line))])
             printer.note(failure.line)
             throw failure.status.code
         }
@@ -84,7 +86,9 @@ struct GlobalOptions: ParsableArguments {
         configuration.usesTCP = usesTCP
         configuration.usesUDP = usesUDP
         let node: Node
-        do throws(NodeError) { node = try await Node(account: account, configuration: configuration) } catch { throw Failure(error) }
+        do throws(NodeError) { node = try await Node(account: account, configuration: configuration) } catch {
+            throw Failure(error)
+        }
         printer.event(
             "started", [("account", .text(account.id.hex)), ("dht", .text(node.localEndpoints.joined(separator: " ")))])
         if !configuration.bootstrap.isEmpty {

@@ -18,7 +18,9 @@ struct SoundOptions: ParsableArguments {
 
     private func input() throws -> Audio.Input {
         guard let play else { return .silence }
-        do throws(AudioFileError) { return .samples(try AudioFileReader.samples(ofFileAt: play)) } catch { throw Failure(error, path: play) }
+        do throws(AudioFileError) { return .samples(try AudioFileReader.samples(ofFileAt: play)) } catch {
+            throw Failure(error, path: play)
+        }
     }
 
     private func output() throws -> Audio.Output {
