@@ -12,7 +12,8 @@ struct DemoCommand: AsyncParsableCommand {
             anything is not as it should be.
             """)
 
-    @Option(help: ArgumentHelp("Do without this transport for the control channel: tcp or udp.", valueName: "transport"))
+    @Option(
+        help: ArgumentHelp("Do without this transport for the control channel: tcp or udp.", valueName: "transport"))
     var without: CallCommand.Transport?
 
     @Flag(help: "Bob declines the call.")
@@ -21,7 +22,9 @@ struct DemoCommand: AsyncParsableCommand {
     @Flag(help: "Alice gives up while it rings.")
     var cancel = false
 
-    @Option(help: ArgumentHelp("Keep identities and recordings in this folder. (default: a temporary one)", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "Keep identities and recordings in this folder. (default: a temporary one)", valueName: "dir"))
     var state: String?
 
     func validate() throws {
@@ -35,7 +38,10 @@ struct DemoCommand: AsyncParsableCommand {
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             let demo = try Demo(folder: folder, ending: ending, without: without?.rawValue)
-            try await demo.run()
+            do { try await demo.run() } catch {
+                try? FileHandle.standardError.write(contentsOf: Data(await demo.logs().utf8))
+                throw error
+            }
         } catch let failure as Failure {
             Printer(isJSON: false).note(failure.line)
             throw failure.status.code

@@ -39,15 +39,14 @@ struct ListenCommand: AsyncParsableCommand {
             let node = try await global.startNode()
             let desk = Desk(printer: global.printer, audio: audio, answer: answer, answerAfter: answerAfter, text: text)
             await withTaskGroup { group in
-                group.addTask { for await event in node.events { desk.print(event) } }
                 group.addTask { for await call in node.incomingCalls { await desk.take(call) } }
                 if answer == nil { group.addTask { await desk.readOrders() } }
                 group.addTask {
                     for await _ in interruptions { break }
                     await node.close()
                 }
-                // The node's end ends its streams; the keyboard is left alone.
-                _ = await group.next()
+                // Ends with the node.
+                for await event in node.events { desk.print(event) }
                 group.cancelAll()
             }
         }

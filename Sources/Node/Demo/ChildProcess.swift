@@ -30,8 +30,8 @@ final class ChildProcess: Sendable {
     private let process: Process
     private let finished: AsyncStream<Int32>
 
-    /// Starts this very program with other arguments.
-    init(_ name: String, _ arguments: [String]) throws {
+    /// Starts this very program with other arguments; what it writes to standard error goes to the file `log`.
+    init(_ name: String, _ arguments: [String], log: URL) throws {
         self.name = name
         let process = Process()
         let pipe = Pipe()
@@ -41,6 +41,10 @@ final class ChildProcess: Sendable {
         process.arguments = arguments + ["--json"]
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = pipe
+        if !FileManager.default.fileExists(atPath: log.path) { try Data().write(to: log) }
+        let logFile = try FileHandle(forWritingTo: log)
+        try logFile.seekToEnd()
+        process.standardError = logFile
         process.terminationHandler = { process in
             finishedInput.yield(process.terminationStatus)
             finishedInput.finish()

@@ -31,6 +31,15 @@ actor Demo {
         self.without = without
     }
 
+    /// What the processes wrote to standard error, for a demo that failed.
+    func logs() -> String {
+        let names = Set(children.map(\.name)).sorted()
+        return names.compactMap { name in
+            let text = try? String(contentsOf: folder.appending(path: "\(name).log"), encoding: .utf8)
+            return text.flatMap { $0.isEmpty ? nil : "\(name) wrote:\n\($0)" }
+        }.joined()
+    }
+
     func run() async throws {
         defer { for child in children { child.kill() } }
         let watchdog = Task {
@@ -54,8 +63,8 @@ actor Demo {
     // MARK: - Preparation
 
     private func prepareSpeech() throws {
-        speech.alice = try Self.voices(["Front_Center", "Front_Left", "Front_Right"])
-        speech.bob = try Self.voices(["Rear_Center", "Rear_Left", "Rear_Right"])
+        speech.alice = try Self.voices(["Front_Center", "Side_Left", "Rear_Right"])
+        speech.bob = try Self.voices(["Rear_Center", "Side_Right", "Front_Left"])
         try write(speech.alice, to: path("alice-says.wav"))
         try write(speech.bob, to: path("bob-says.wav"))
     }
@@ -201,7 +210,7 @@ actor Demo {
     // MARK: - Helpers
 
     private func start(_ name: String, _ arguments: [String]) throws -> ChildProcess {
-        let child = try ChildProcess(name, arguments)
+        let child = try ChildProcess(name, arguments, log: folder.appending(path: "\(name).log"))
         children.append(child)
         return child
     }

@@ -12,12 +12,15 @@ struct DemoRecord {
         if let answer = bob.time(of: "answered"), let alicesFirst = alice.time(of: "first-audio"),
             let bobsFirst = bob.time(of: "first-audio")
         {
-            intervals.append(("answer to first audio", Self.milliseconds(from: answer, to: max(alicesFirst, bobsFirst))))
+            intervals.append(
+                ("answer to first audio", Self.milliseconds(from: answer, to: max(alicesFirst, bobsFirst))))
         }
         return intervals
     }
 
-    private static func milliseconds(from start: Double, to end: Double) -> Int { Int(((end - start) * 1000).rounded()) }
+    private static func milliseconds(from start: Double, to end: Double) -> Int {
+        Int(((end - start) * 1000).rounded())
+    }
 
     /// What is missing or wrong.
     func faults(ending: Demo.Ending, without: String?) -> [String] {

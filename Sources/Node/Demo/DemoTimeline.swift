@@ -7,14 +7,16 @@ final class DemoTimeline: Sendable {
     /// Prints one line about a process; an empty name is the demo itself.
     func say(_ who: String, _ what: String) {
         let time = String(format: "%8.3f s", Printer.now - start)
-        Printer(isJSON: false).event("", line: "\(time)  \(who.padding(toLength: 6, withPad: " ", startingAt: 0)) \(what)")
+        Printer(isJSON: false).event(
+            "", line: "\(time)  \(who.padding(toLength: 6, withPad: " ", startingAt: 0)) \(what)")
     }
 
     /// Prints what an event means, with the time it happened.
     func show(_ event: ChildProcess.Event, of who: String) {
         guard let what = Self.describe(event) else { return }
         let time = String(format: "%8.3f s", event.time - start)
-        Printer(isJSON: false).event("", line: "\(time)  \(who.padding(toLength: 6, withPad: " ", startingAt: 0)) \(what)")
+        Printer(isJSON: false).event(
+            "", line: "\(time)  \(who.padding(toLength: 6, withPad: " ", startingAt: 0)) \(what)")
     }
 
     /// Prints what both sides counted.
@@ -41,7 +43,8 @@ final class DemoTimeline: Sendable {
         case "incoming-call": "is called by \(event["name"])"
         case "ringing": "hears it ring"
         case "answered": "answered"
-        case "media-connected": "sound: \(event["codec"]), UDP \(event["rtpLocal"]) -> \(event["rtpRemote"]) (\(event["kind"]))"
+        case "media-connected":
+            "sound: \(event["codec"]), UDP \(event["rtpLocal"]) -> \(event["rtpRemote"]) (\(event["kind"]))"
         case "first-audio": "hears the other"
         case "call-message": "message received: \(event["text"])"
         case "profile": "profile received"
