@@ -72,7 +72,11 @@ let package = Package(
             ]),
         target("Simulator", ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP"]),
         .executableTarget(
-            name: "Node", dependencies: ["Swiftlet", "SansIO", arguments, logging], swiftSettings: settings),
+            name: "Node",
+            dependencies: [
+                "Swiftlet", "SansIO", "SwiftDHT", "SecureChannel", "AudioFiles", "MediaRTP", arguments, logging,
+            ],
+            swiftSettings: settings),
 
         .target(name: "TestVectors", path: "Tests/TestVectors", swiftSettings: testSettings),
         tests("SansIOTests", ["SansIO"]),

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Memory that all streams of a loop read into, one after the other.

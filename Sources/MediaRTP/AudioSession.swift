@@ -150,6 +150,9 @@ public final class AudioSession {
     // MARK: Playing
 
     /// Returns the next ``blockLength`` samples to play: received, concealed or silent.
+    ///
+    /// `now` is when the block is due, 20 ms after the previous one, even where the driver is late: the delay adapts to
+    /// it, and would follow the driver's own unevenness.
     public func playout(at now: Instant) -> [Int16] { player.pull(Self.blockLength, at: now) }
 
     // MARK: Reports

@@ -77,7 +77,7 @@ package final class Scenario {
     ) throws -> NodeHost {
         var configuration = NodeCore.Configuration()
         configuration.transports = transports
-        configuration.profile = Array("BEGIN:VCARD\nVERSION:2.1\nFN:\(name)\nEND:VCARD\n".utf8)
+        configuration.profile = "BEGIN:VCARD\nVERSION:2.1\nFN:\(name)\nEND:VCARD\n"
         let node = NodeHost(
             name: name, addresses: nextAddresses(), identity: identity, configuration: configuration,
             showing: try credentials ?? SecureChannel.Credentials(identity), in: world)

@@ -163,7 +163,7 @@ extension DHT {
         guard let key else { return _ = fail(.noKey("Put"), transaction, to: source) }
         guard tokens.isValid(token, from: source) else { return _ = fail(.wrongToken("Put"), transaction, to: source) }
         guard storage.knows(key) else { return _ = fail(.unknownKey, transaction, to: source) }
-        refresh(Storage.Slot(key: key, id: id), created: now)
+        refresh(Storage.Slot(key: key, id: id), created: now, at: now)
         var reply = emptyReply(to: source)
         reply.valueID = id
         answer(reply, transaction, to: source)

@@ -329,6 +329,8 @@ extension DHT {
                 guard case .put(let record)? = operations[store.operation]?.kind else { continue }
                 if let due = refreshDue(record, store) { consider(due) }
             }
+            // Nodes that closer ones displaced are not asked again.
+            guard counting <= configuration.listenTargets else { continue }
             for subscription in node.subscriptions where !subscription.isPending {
                 consider(subscription.renewed.advanced(by: configuration.listenInterval))
             }

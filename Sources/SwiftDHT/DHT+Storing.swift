@@ -10,10 +10,10 @@ extension DHT {
         guard expires > now else { return }
         let slot = Storage.Slot(key: key, id: value.id)
         let known = storage.entry(slot)
-        if let known, known.value.hasSameContent(as: value) { return refresh(slot, created: created) }
+        if let known, known.value.hasSameContent(as: value) { return refresh(slot, created: created, at: now) }
         guard let admitted = policy.admitted(value, at: key, from: source, verifier: verifier) else { return }
         if let known {
-            guard !known.value.hasSameContent(as: admitted) else { return refresh(slot, created: created) }
+            guard !known.value.hasSameContent(as: admitted) else { return refresh(slot, created: created, at: now) }
             let rules = known.value.type.policy
             guard rules.permitsEdit(of: known.value, to: admitted, at: key, verifier: verifier) else { return }
         }
@@ -45,18 +45,19 @@ extension DHT {
     private func creation(_ created: Int64?, at now: Instant) -> Instant {
         guard let created else { return now }
         let age = clock.unixSeconds(at: now).subtractingReportingOverflow(created)
-        guard !age.overflow, age.partialValue > 0 else { return now }
+        guard !age.overflow else { return Instant(nanoseconds: .min) }
+        guard age.partialValue > 0 else { return now }
         return now.advanced(by: .zero - .seconds(min(age.partialValue, 1 << 32)))
     }
 
     /// A value was stored again without change: it lives on, and listeners hear that.
-    mutating func refresh(_ slot: Storage.Slot, created: Instant) {
+    mutating func refresh(_ slot: Storage.Slot, created: Instant, at now: Instant) {
         guard let entry = storage.entry(slot) else { return }
         let expires = created.advanced(by: entry.value.type.policy.lifetime)
         if let old = entry.expires { storage.extend(slot, to: max(old, expires)) }
-        for listener in listeners[slot.key] { push(refreshed: slot.id, at: slot.key, to: listener, at: created) }
+        for listener in listeners[slot.key] { push(refreshed: slot.id, at: slot.key, to: listener, at: now) }
         for operation in localListens[slot.key] ?? [] {
-            refreshKnownValue(slot.id, of: operation, at: .local, now: created)
+            refreshKnownValue(slot.id, of: operation, at: .local, now: now)
         }
     }
 

@@ -83,6 +83,9 @@ extension DHT {
         public var valuesStored = 0
         /// Pushes sent to listeners.
         public var pushesSent = 0
+
+        /// Starts at zero.
+        public init() {}
     }
 }
 

@@ -32,6 +32,8 @@ struct CandidatePair: Hashable, Sendable {
     var transaction: TransactionID?
     /// The peer nominated before our own check succeeded, or both have happened.
     var isNominatedByPeer = false
+    /// The peer checked the pair without nominating it, so it nominates regularly and its last word counts.
+    var wasCheckedPlainly = false
     /// Our nominating check is under way.
     var isNominating = false
     var connectAttempts = 0

@@ -81,7 +81,7 @@ extension ICEAgent {
         builder.add(.username("\(remoteCredentials.fragment):\(localCredentials.fragment)"))
         builder.add(.priority(reflexivePriority(of: pair.local)))
         builder.add(role == .controlling ? .iceControlling(tieBreaker) : .iceControlled(tieBreaker))
-        if purpose == .check(nominating: true) { builder.add(.useCandidate) }
+        if purpose.nominates { builder.add(.useCandidate) }
         builder.addIntegrity(remoteKey)
         let transaction = Transaction(
             id: id, pair: pair.id, purpose: purpose, role: role, path: path,

@@ -30,11 +30,26 @@ extension ICEAgent {
 
     /// Asks the peer whether it still wants what we send (RFC 7675 §5.1).
     mutating func renewConsent(_ component: Int, at now: Instant) -> [Effect] {
+        armConsentCheck(component, at: now)
+        return request(onSelected: component, nominating: false, at: now)
+    }
+
+    /// Nominates the selected pair again when the peer checks it afterwards: it may have missed the nomination while it
+    /// did not know our description yet, and would then wait for one until it fails. A few times only.
+    mutating func repeatNomination(_ component: Int, at now: Instant) -> [Effect] {
+        guard role == .controlling, let count = selections[component - 1]?.repeatedNominations, count < 3 else {
+            return []
+        }
+        selections[component - 1]?.repeatedNominations += 1
+        return request(onSelected: component, nominating: true, at: now)
+    }
+
+    private mutating func request(onSelected component: Int, nominating: Bool, at now: Instant) -> [Effect] {
         guard isRunning, let selection = selections[component - 1], let pair = checkList[selection.pairID] else {
             return []
         }
-        armConsentCheck(component, at: now)
-        return request(.consent(component: component), pair: pair, over: selection.pair.path, at: now)
+        return request(
+            .consent(component: component, nominating: nominating), pair: pair, over: selection.pair.path, at: now)
     }
 
     /// Puts the end of the consent off.

@@ -35,14 +35,18 @@ extension ICEAgent {
     /// Takes a nominated and valid pair into use, unless a better nominated one is in use (RFC 8445 §8.1).
     ///
     /// Peers that nominate aggressively nominate several; both sides then end with the one of highest priority, but for
-    /// TCP the first one stays, as a stream cannot move to another connection.
+    /// TCP the first one stays, as a stream cannot move to another connection. Of a peer that nominates regularly the
+    /// last nomination counts, as it nominates again only after the first one failed.
     mutating func select(_ id: Int, at now: Instant) -> [Effect] {
         guard let pair = checkList[id], let local = pair.validLocal, let path = path(of: pair) else { return [] }
         checkList.update(id) { $0.isNominating = false }
         let component = pair.component
         if let current = selections[component - 1] {
             guard current.pairID != id, case .datagram = path else { return [] }
-            if let other = checkList[current.pairID], other.isValid, other.priority >= pair.priority { return [] }
+            let isLastWord = role == .controlled && pair.wasCheckedPlainly
+            if let other = checkList[current.pairID], other.isValid, other.priority >= pair.priority, !isLastWord {
+                return []
+            }
         }
         let selected = SelectedPair(local: local, remote: pair.remote, path: path)
         selections[component - 1] = Selection(pairID: id, pair: selected, lastSent: now, consentExpiry: now)

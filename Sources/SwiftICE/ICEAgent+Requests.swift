@@ -104,13 +104,23 @@ extension ICEAgent {
     mutating func process(_ check: ReceivedCheck, at now: Instant) -> [Effect] {
         guard isRunning else { return [] }
         if let selection = selections[check.component - 1], !check.nominates || selection.pair.path == check.path {
-            if case .stream = check.path, selection.pair.path != check.path { linger(check.component, at: now) }
+            if selection.pair.path == check.path {
+                return check.nominates ? [] : repeatNomination(check.component, at: now)
+            }
+            if case .stream = check.path { linger(check.component, at: now) }
+            let known = checkList.pairs.first { path(of: $0) == check.path }?.id
+            if let known, !check.nominates { checkList.update(known) { $0.wasCheckedPlainly = true } }
             return []
         }
         guard let id = pair(for: check), let pair = checkList[id] else { return [.ignored(.overLimit)] }
-        if check.nominates, role == .controlled { checkList.update(id) { $0.isNominatedByPeer = true } }
+        checkList.update(id) { pair in
+            if !check.nominates { pair.wasCheckedPlainly = true }
+            if check.nominates, role == .controlled { pair.isNominatedByPeer = true }
+        }
         switch pair.state {
-        case .succeeded: return check.nominates && role == .controlled ? select(id, at: now) : []
+        case .succeeded:
+            let isRepeated = pair.isNominatedByPeer && selections[check.component - 1] != nil
+            return check.nominates && role == .controlled && !isRepeated ? select(id, at: now) : []
         case .inProgress where pair.local.transport.isTCP: return []
         case .inProgress, .waiting, .frozen, .failed: return trigger(id, at: now)
         }

@@ -17,7 +17,7 @@ extension ICEAgent {
         }
         let transaction = transactions.remove(at: index)
         timers.cancel(.transaction(transaction.id))
-        if case .consent(let component) = transaction.purpose {
+        if case .consent(let component, _) = transaction.purpose {
             if isSuccess { consentWasGiven(component, at: now) }
             return []
         }

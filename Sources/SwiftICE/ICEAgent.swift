@@ -35,6 +35,7 @@ public struct ICEAgent: Machine {
         let pair: SelectedPair
         var lastSent: Instant
         var consentExpiry: Instant
+        var repeatedNominations = 0
     }
 
     /// The limits and intervals.

@@ -6,8 +6,14 @@ struct Transaction: Sendable {
     enum Purpose: Hashable, Sendable {
         /// Checks a pair; nominates it when asked to.
         case check(nominating: Bool)
-        /// Renews the peer's consent on the selected pair of a component.
-        case consent(component: Int)
+        /// Renews the peer's consent on the selected pair of a component, and nominates it once more when asked to.
+        case consent(component: Int, nominating: Bool)
+
+        var nominates: Bool {
+            switch self {
+            case .check(let nominating), .consent(_, let nominating): nominating
+            }
+        }
     }
 
     let id: TransactionID

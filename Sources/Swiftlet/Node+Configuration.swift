@@ -66,8 +66,6 @@ extension Node {
         /// The usual configuration: the public network, all addresses, TCP and UDP.
         public init() {}
 
-        var trust: Trust { Trust() }
-
         /// The addresses the DHT's sockets are bound to.
         var dhtAddresses: [IPAddress] {
             addresses.isEmpty ? [.unspecified(.v4), .unspecified(.v6)] : addresses
@@ -84,7 +82,6 @@ extension Node {
         func core(displayName: String) -> NodeCore.Configuration {
             var core = NodeCore.Configuration()
             core.transports = (usesTCP ? [.tcp] : []) + (usesUDP ? [.udp] : [])
-            core.trust = trust
             core.profile = ProfileText.card(displayName: displayName)
             return core
         }
@@ -93,10 +90,10 @@ extension Node {
 
 /// The profile a node shows in calls: a vCard with the user's name.
 enum ProfileText {
-    static func card(displayName: String) -> [UInt8] {
-        guard !displayName.isEmpty else { return [] }
+    static func card(displayName: String) -> String {
+        guard !displayName.isEmpty else { return "" }
         let name = displayName.filter { !$0.isNewline }
-        return Array("BEGIN:VCARD\nVERSION:2.1\nFN:\(name)\nEND:VCARD\n".utf8)
+        return "BEGIN:VCARD\nVERSION:2.1\nFN:\(name)\nEND:VCARD\n"
     }
 }
 

@@ -117,6 +117,44 @@ struct Conversation {
         #expect(talk.alice.statistics.remoteLossPercent == 0)
     }
 
+    @Test(arguments: SRTPSuite.allCases)
+    func everySuiteCarriesACall(suite: SRTPSuite) throws {
+        var talk = try Conversation(suite: suite, mode: .protected)
+        try talk.run(Speech.synthetic(seconds: 2, seed: 1))
+        #expect(talk.bob.statistics.received >= 120)
+        #expect(talk.bob.statistics.refused == 0)
+        #expect(talk.bob.statistics.concealedBlocks == 0)
+    }
+
+    @Test func whatAnAuthenticPeerMakesUpIsHarmless() throws {
+        var random = RandomSource.seeded(11)
+        let (one, two) = (SRTPKey(random: &random), SRTPKey(random: &random))
+        let hostile = try SRTPContext(key: two, suite: .aes128CounterSHA1Tag80, direction: .outbound)
+        let session = try AudioSession(
+            configuration: .init(localKey: one, remoteKey: two), random: random.split(), at: .zero)
+        let encoder = try OpusEncoder()
+        let audio = try encoder.encode(Array(Speech.synthetic(seconds: 1, seed: 1).prefix(960)))
+        var (now, sequence) = (Instant.zero, UInt16(1))
+        for _ in 0..<3_000 {
+            now = now.advanced(by: .milliseconds(Int.random(in: 0...30, using: &random)))
+            sequence &+= UInt16.random(in: 0...3, using: &random)
+            if Int.random(in: 0..<200, using: &random) == 0 { sequence &+= 5_000 }
+            let header = RTPHeader(
+                marker: .random(using: &random), payloadType: Int.random(in: 0..<20, using: &random) == 0 ? 3 : 104,
+                sequence: SequenceNumber(rawValue: sequence), timestamp: .random(in: 0...(.max), using: &random),
+                source: .random(in: 1...3, using: &random))
+            let payload = Bool.random(using: &random) ? mutated(audio, &random) : random.bytes(Int(random.next() % 30))
+            var packet = RTPPacket(header: header, payload: payload, paddingCount: UInt8(random.next() % 5)).bytes
+            // The library refuses to send a number twice, as a real peer's would.
+            if (try? hostile.protect(&packet)) != nil { _ = session.receiveRTP(&packet, at: now) }
+            _ = session.receiveRTCP(
+                mutated(hex("81c90007000000010000000200000003000000040000000500000006"), &random), at: now)
+            #expect(session.playout(at: now).count == 960)
+            _ = session.dueReports(at: now)
+        }
+        #expect(session.statistics.received > 500)
+    }
+
     @Test func theMarkerIsOnTheFirstPacketOnly() throws {
         let talk = try Conversation()
         let silence = [Int16](repeating: 0, count: 960)

@@ -9,6 +9,8 @@ struct Pair {
         var isByteStream = true
         var transport = Flow.Transport.tls
         var loss = 0.0
+        /// Whether messages arrive in pieces.
+        var cutsMessages = false
         var delay: ClosedRange<Duration> = .milliseconds(5)...(.milliseconds(20))
     }
 
@@ -85,7 +87,9 @@ struct Pair {
                 packets[index].time <= now
             {
                 let packet = packets.remove(at: index)
-                deliver(packet.bytes, to: packet.to)
+                let cut = link.cutsMessages ? Int.random(in: 0...packet.bytes.count, using: &random) : 0
+                if cut > 0 { deliver(Array(packet.bytes[..<cut]), to: packet.to) }
+                if cut < packet.bytes.count { deliver(Array(packet.bytes[cut...]), to: packet.to) }
                 continue
             }
             for side in Side.allCases {
@@ -144,6 +148,9 @@ struct Pair {
 }
 
 extension Pair {
+    /// What each side learns of the other.
+    static let peer = UserAgent.PeerFacts(
+        userAgent: UserAgent.Configuration().userAgent, allow: UserAgent.Configuration().allow)
     static let offer = Array("v=0\r\no=- 1 0 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n".utf8)
     static let reply = Array("v=0\r\no=- 2 0 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\n".utf8)
 

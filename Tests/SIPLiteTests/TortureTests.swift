@@ -65,4 +65,20 @@ struct TortureTests {
             #expect(outcome == Self.expected[name] ?? .accepted, "\(name), \(entry.syntax)")
         }
     }
+
+    @Test("On a stream, alone or in a row, each message has the same fate however it is cut")
+    func streams() throws {
+        struct Index: Decodable { let messages: [Entry] }
+        for entry in try TestVectors.json("sip/index.json", as: Index.self).messages {
+            let once = try TestVectors.bytes("sip/\(entry.file)")
+            for bytes in [once, once + once] {
+                var whole = StreamFramer()
+                var cut = StreamFramer()
+                let expected = whole.receive(bytes.span)
+                var frames: [StreamFramer.Frame] = []
+                for byte in bytes { frames += cut.receive([byte].span) }
+                #expect(frames == expected, "\(entry.file)")
+            }
+        }
+    }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import SIPLite
 import SansIO
 import Testing
@@ -48,6 +49,21 @@ struct UserAgentTests {
         let pair = Pair.talking(link: .init(isReliable: false, transport: .dtls))
         #expect(pair.startLines(.alice)[0] == "INVITE sips:10.0.0.2:4002;transport=dtls SIP/2.0")
         #expect(pair.wasAnswered(.alice) && pair.wasConfirmed(.bob))
+    }
+
+    @Test("Messages that arrive in pieces make the same call", arguments: 1...10)
+    func pieces(seed: UInt64) {
+        var pair = Pair.talking(seed: seed, link: .init(cutsMessages: true))
+        #expect(pair.wasAnswered(.alice) && pair.wasConfirmed(.bob))
+        pair.command(.alice) { $0.hangUp(Pair.call, at: $1) }
+        pair.run(for: .seconds(100))
+        #expect(pair.ends(.bob) == [.remoteHungUp] && pair.agents.allSatisfy { $0.deadline == nil })
+    }
+
+    @Test("The same seed makes the same call, byte for byte")
+    func deterministic() {
+        #expect(Pair.talking(seed: 5).sent == Pair.talking(seed: 5).sent)
+        #expect(Pair.talking(seed: 5).sent != Pair.talking(seed: 6).sent)
     }
 
     @Test("A declined call is rejected with 486")
@@ -223,6 +239,16 @@ struct UserAgentTests {
         }
         #expect(pair.sent[0].isEmpty)
         #expect(pair.ends(.alice).count == 1)
+        let largest = Array(repeating: UInt8(97), count: UserAgent.Configuration().roomForDescription)
+        pair.command(.alice) { $0.invite(Pair.call, on: Pair.flow, to: Pair.accounts[1], offer: largest, at: $1) }
+        pair.run(for: .seconds(1))
+        if let id = pair.incoming(.bob) {
+            pair.command(.bob) { $0.answer(id, with: Array(repeating: 97, count: 8_000), at: $1) }
+            #expect(pair.has(.bob) { if case .oversized(id, _) = $0 { true } else { false } })
+            pair.command(.bob) { $0.answer(id, with: largest, at: $1) }
+        }
+        pair.run(for: .seconds(1))
+        #expect(pair.has(.alice) { $0 == .answered(Pair.call, description: largest, peer: Pair.peer) })
     }
 
     @Test("A lossy flow changes nothing about how calls end", arguments: 1...60)
@@ -243,5 +269,60 @@ struct UserAgentTests {
         pair.run(for: .seconds(200))
         #expect(pair.ends(.alice).count == 1 && pair.ends(.bob).count == 1)
         #expect(pair.agents.allSatisfy { $0.deadline == nil })
+    }
+
+    @Test("Messages keep their order on a lossy flow, and none is lost", arguments: 1...20)
+    func orderedMessages(seed: UInt64) {
+        var pair = Pair.talking(seed: seed, link: .init(isReliable: false, loss: 0.2))
+        guard pair.wasAnswered(.alice), pair.ends(.bob).isEmpty else { return }
+        for number in 1...10 {
+            pair.command(.alice) {
+                $0.sendMessage(
+                    Body(text: "\(number)"), in: Pair.call, as: .init(rawValue: UInt64(number)), at: $1)
+            }
+        }
+        pair.run(for: .seconds(300))
+        let texts = pair.events[1].compactMap {
+            if case .message(let body, _, _) = $0 { String(decoding: body.bytes, as: UTF8.self) } else { nil }
+        }
+        #expect(texts == (1...10).map(String.init))
+    }
+
+    @Test("Messages that wait their turn when a call ends have no outcome")
+    func unsentMessages() {
+        var pair = Pair.talking(link: .init(isReliable: false))
+        for number in 1...3 as ClosedRange<UInt64> {
+            pair.command(.alice) { $0.sendMessage(Body(text: "x"), in: Pair.call, as: .init(rawValue: number), at: $1) }
+        }
+        pair.command(.alice) { $0.hangUp(Pair.call, at: $1) }
+        pair.run(for: .seconds(100))
+        let outcomes = pair.events[0].compactMap { effect -> Int?? in
+            if case .messageOutcome(_, let status) = effect { .some(status) } else { nil }
+        }
+        #expect(outcomes.count == 3 && outcomes.filter { $0 == nil }.count == 2)
+        #expect(pair.agents.allSatisfy { $0.deadline == nil })
+    }
+
+    @Test("An invitation without an offer is answered with one, and the acknowledgement brings the answer")
+    func lateOffer() throws {
+        var pair = Pair.calling()
+        let invite = String(decoding: pair.sent[0][0], as: UTF8.self)
+        let head = invite.prefix(upTo: try #require(invite.range(of: "Content-Type")).lowerBound)
+        pair.deliver(Array((head + "Content-Length: 0\r\n\r\n").utf8), to: .bob)
+        guard case .incoming(let id, let call)? = pair.events[1].last else {
+            Issue.record("no call")
+            return
+        }
+        #expect(call.offer == nil)
+        pair.command(.bob) { $0.answer(id, with: Pair.offer, at: $1) }
+        let ok = try Message(decoding: pair.sent[1][1])
+        var ack = Message(.ack, to: "sips:10.0.0.2:4002")
+        ack.fields.append(.via, "SIP/2.0/TLS 10.0.0.1:4001;branch=z9hG4bKack")
+        for name in [HeaderName.from, .to, .callID] { ack.fields.append(name, from: ok.fields) }
+        ack.fields.append(.cSeq, "\(try ok.essentials().cSeq.number) ACK")
+        ack.fields.append(.contentType, "application/sdp")
+        ack.body = Pair.reply
+        pair.deliver(ack.encoded(), to: .bob)
+        #expect(pair.events[1].last == .confirmed(id, description: Pair.reply))
     }
 }

@@ -52,6 +52,34 @@ struct ICEAgentTests {
         }
     }
 
+    /// The controlling side nominates again when every answer to its first nomination was lost.
+    @Test(arguments: [true, false])
+    func theLastNominationCountsUnlessThePeerIsAggressive(isRegular: Bool) {
+        var agent = ICEAgent(role: .controlled, components: 1, random: .seeded(1))
+        let base = Endpoint("192.0.2.1:5000")!
+        _ = agent.addBase(ICEAgent.Base(component: 1, endpoint: base, transport: .udp), at: .zero)
+        var random = RandomSource.seeded(9)
+        let peer = Credentials(random: &random)
+        let lines = ["H1 1 UDP 2130706431 192.0.2.2 6000 typ host", "H2 1 UDP 2130706175 192.0.2.3 6000 typ host"]
+        let candidates = lines.compactMap { Candidate.parse(line: $0).candidate }
+        _ = agent.start(remote: SessionDescription(credentials: peer, candidates: candidates), at: .zero)
+        var selected: [Endpoint] = []
+        func check(from source: Endpoint, nominates: Bool) {
+            let check = request(to: agent, claim: .iceControlling(5), nominates: nominates)
+            var effects = agent.receive(check.span, on: base, from: source, at: .zero)
+            if let reply = effects.lazy.compactMap({ answer(to: $0, from: base, peer) }).first {
+                effects += agent.receive(reply.span, on: base, from: source, at: .zero)
+            }
+            for case .selected(let pair, 1) in effects { selected.append(pair.remote.endpoint) }
+        }
+        let (best, second) = (candidates[0].endpoint, candidates[1].endpoint)
+        if isRegular {
+            for source in [best, second] { check(from: source, nominates: false) }
+        }
+        for source in [best, second, best] { check(from: source, nominates: true) }
+        #expect(selected == (isRegular ? [best, second] : [best]))
+    }
+
     @Test func agentsAgreeOverTCPAndDataFlowsBothWays() {
         for seed in 1...UInt64(60) {
             var network = network(seed, .tcp)
@@ -163,15 +191,40 @@ struct ICEAgentTests {
         #expect(agent.send([23], component: 1, at: .zero) == [.write([0, 1, 23], on: ids[0])])
     }
 
-    /// The success response of a peer to a framed check.
+    /// The success response of a peer to a check.
     private func answer(to effect: ICEAgent.Effect, from base: Endpoint, _ peer: Credentials) -> [UInt8]? {
-        guard case .write(let bytes, _) = effect, let message = try? Message(decoding: Array(bytes.dropFirst(2))),
-            message.type == MessageType(.request, .binding)
+        let bytes: [UInt8]
+        switch effect {
+        case .write(let frame, _): bytes = Array(frame.dropFirst(2))
+        case .send(let datagram, _, _): bytes = datagram
+        default: return nil
+        }
+        guard let message = try? Message(decoding: bytes), message.type == MessageType(.request, .binding)
         else { return nil }
         var builder = MessageBuilder(.success, .binding, message.transaction)
         builder.add(.xorAddress(.xorMappedAddress, base))
         builder.addIntegrity(IntegrityKey(shortTerm: peer.password))
         return builder.finishedWithFingerprint()
+    }
+
+    @Test func aPeerThatMissedTheNominationIsToldAgain() {
+        var network = network(2, .tcp)
+        network.start(side: 0, after: .zero)
+        network.start(side: 1, after: .zero)
+        expectConnected(&network, 2, within: .seconds(5))
+        guard case .stream(let id)? = network.agents[0].selectedPair(component: 1)?.path else { return }
+        var nominations: [Bool] = []
+        for _ in 0..<5 {
+            let check = request(to: network.agents[0], claim: .iceControlled(1))
+            let effects = network.agents[0].receive(StreamFraming.frame(check).span, on: id, at: network.now)
+            nominations.append(
+                effects.contains {
+                    guard case .write(let bytes, _) = $0 else { return false }
+                    return (try? Message(decoding: Array(bytes.dropFirst(2))))?.has(.useCandidate) ?? false
+                })
+        }
+        #expect(nominations.count { $0 } <= 3 && nominations.last == false)
+        #expect(nominations.first == true)
     }
 
     @Test func aCandidateKnownFromACheckIsUpgradedInPlace() {

@@ -25,6 +25,8 @@ public struct StreamFramer: Sendable {
 
     private let limits: MessageLimits
     private var buffer: [UInt8] = []
+    /// How much of the buffer was used; it is dropped once for each piece received, not for each message.
+    private var start = 0
     private var phase = Phase.idle
 
     /// Starts at the beginning of a stream.
@@ -46,7 +48,18 @@ public struct StreamFramer: Sendable {
         buffer.reserveCapacity(buffer.count + bytes.count)
         for index in bytes.indices { buffer.append(bytes[index]) }
         while let frame = next() { frames.append(frame) }
+        dropUsed()
         return frames
+    }
+
+    private mutating func dropUsed() {
+        buffer.removeFirst(start)
+        switch phase {
+        case .head(let searched): phase = .head(searched: searched - start)
+        case .body(let message, let end): phase = .body(message, end: end - start)
+        case .idle, .broken: break
+        }
+        start = 0
     }
 
     private mutating func next() -> Frame? {
@@ -57,16 +70,18 @@ public struct StreamFramer: Sendable {
                 if let ping = takeLineEnds() { return ping }
                 guard case .head = phase else { return nil }
             case .head(let searched):
-                guard let end = HeadReader.end(of: buffer, from: max(0, searched - 3)) else {
+                guard let end = HeadReader.end(of: buffer, from: max(start, searched - 3)) else {
                     phase = .head(searched: buffer.count)
-                    guard buffer.count <= limits.head else { return fail(nil, .overLimit(.head, limit: limits.head)) }
+                    guard buffer.count - start <= limits.head else {
+                        return fail(nil, .overLimit(.head, limit: limits.head))
+                    }
                     return nil
                 }
                 if let failure = readHead(upTo: end) { return failure }
             case .body(var message, let end):
                 guard buffer.count >= end else { return nil }
                 message.body = Array(buffer[(end - message.announced)..<end])
-                buffer.removeFirst(end)
+                start = end
                 phase = .idle
                 return .message(message)
             }
@@ -75,28 +90,29 @@ public struct StreamFramer: Sendable {
 
     /// Skips line ends between messages; two in a row are a ping. Enters the head at the first other byte.
     private mutating func takeLineEnds() -> Frame? {
-        guard let first = buffer.first else { return nil }
+        guard start < buffer.count else { return nil }
+        let first = buffer[start]
         guard first == ASCII.carriageReturn else {
-            phase = first == ASCII.lineFeed ? .idle : .head(searched: 0)
+            phase = first == ASCII.lineFeed ? .idle : .head(searched: start)
             return first == ASCII.lineFeed ? fail(nil, .malformed(.lineEnd, at: 0)) : nil
         }
         let expected = [ASCII.carriageReturn, ASCII.lineFeed, ASCII.carriageReturn, ASCII.lineFeed]
-        let common = zip(buffer, expected).prefix { $0 == $1 }.count
+        let common = zip(buffer[start...], expected).prefix { $0 == $1 }.count
         if common == 4 {
-            buffer.removeFirst(4)
+            start += 4
             return .ping
         }
-        guard buffer.count > common else { return nil }
+        guard buffer.count - start > common else { return nil }
         guard common >= 2 else { return fail(nil, .malformed(.lineEnd, at: 1)) }
-        buffer.removeFirst(2)
+        start += 2
         return takeLineEnds()
     }
 
     private mutating func readHead(upTo end: Int) -> Frame? {
-        guard end <= limits.head else { return fail(nil, .overLimit(.head, limit: limits.head)) }
+        guard end - start <= limits.head else { return fail(nil, .overLimit(.head, limit: limits.head)) }
         let message: Message
         do throws(WireError) {
-            message = try Message(head: Array(buffer[..<end]), limits: limits)
+            message = try Message(head: Array(buffer[start..<end]), limits: limits)
         } catch {
             return fail(nil, error)
         }
@@ -113,6 +129,7 @@ public struct StreamFramer: Sendable {
     private mutating func fail(_ message: Message?, _ error: WireError) -> Frame {
         phase = .broken
         buffer = []
+        start = 0
         return .broken(message, error)
     }
 }

@@ -174,8 +174,8 @@ public enum OfferAnswer {
         var line = MediaDescription(
             kind: medium.kind, port: medium.port, profile: medium.key == nil ? .plain : .secure, formats: formats)
         guard medium.port != 0 else { return line }
-        for codec in codecs { line.attributes.append("rtpmap", codec.map) }
         for codec in codecs {
+            line.attributes.append("rtpmap", codec.map)
             guard let parameters = codec.parameters else { continue }
             line.attributes.append("fmtp", "\(codec.payloadType) \(parameters)")
         }

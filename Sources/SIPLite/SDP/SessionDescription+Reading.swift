@@ -29,6 +29,7 @@ extension SessionDescription {
             let end = bytes[start...].firstIndex(of: ASCII.lineFeed) ?? bytes.count
             var line = bytes[start..<end]
             if line.last == ASCII.carriageReturn { line.removeLast() }
+            if let lone = line.firstIndex(of: ASCII.carriageReturn) { throw .malformed(.description, at: lone) }
             if !line.isEmpty { try reader.take(line) }
             start = end + 1
         }

@@ -39,6 +39,13 @@ struct Call: Sendable {
         var isCancelled = false
     }
 
+    /// A request that waits for the one before it, as peers refuse those that overtake another (RFC 3261 §12.2.2).
+    struct QueuedRequest: Sendable {
+        let method: Method
+        let body: Body
+        let purpose: UserAgent.Purpose
+    }
+
     let id: CallID
     let flow: FlowID
     var dialog: Dialog
@@ -53,6 +60,7 @@ struct Call: Sendable {
     var reoffer: Reoffer?
     var ownOffer: OwnOffer?
     var pendingRequests = 0
+    var queue: [QueuedRequest] = []
 
     var isEstablished: Bool {
         if case .established = phase { true } else { false }

@@ -121,8 +121,8 @@ extension Flow {
 }
 
 extension URI {
-    /// A user part with everything escaped that may not stand there (RFC 3261 §25.1, `user`).
-    static func escaped(user: String) -> String {
+    /// A user part with everything escaped that may not stand there (RFC 3261 §25.1, `user`); `nil` for an empty one.
+    static func escaped(user: String) -> String? {
         var text = ""
         for byte in user.utf8 {
             if ASCII.isAlphanumeric(byte) || "-_.!~*'()&=+$,;?/".utf8.contains(byte) {
@@ -131,6 +131,6 @@ extension URI {
                 text += "%" + Hexadecimal.encode([byte]).uppercased()
             }
         }
-        return text
+        return text.isEmpty ? nil : text
     }
 }

@@ -114,8 +114,7 @@ extension UserAgent {
     public mutating func sendMessage(
         _ body: Body, in call: CallID, as message: MessageID, at now: Instant
     ) -> [Effect] {
-        let failure = Effect.messageOutcome(message, status: nil)
-        return send(.message, body, in: call, for: .message(message, in: call), failure: failure, at: now)
+        send(.init(method: .message, body: body, purpose: .message(message, in: call)), in: call, at: now)
     }
 
     /// Sends a text message outside all calls. `user` is the peer's account.
@@ -136,44 +135,64 @@ extension UserAgent {
         request.fields.append(.messageID, random.hexDigits(16))
         request.fields.append(.userAgent, configuration.userAgent)
         attach(body, to: &request)
-        return submit(
-            request, on: flow, for: .message(message, in: nil), failure: .messageOutcome(message, status: nil), at: now)
+        return submit(request, on: flow, for: .message(message, in: nil), at: now)
     }
 
     /// Sends information within a call, as media control.
     public mutating func sendInformation(_ body: Body, in call: CallID, at now: Instant) -> [Effect] {
-        send(
-            .info, body, in: call, for: .information(call),
-            failure: .ignored(.failedRequest(.info, status: nil)), at: now)
+        send(.init(method: .info, body: body, purpose: .information(call)), in: call, at: now)
     }
 
-    /// Sends a request within an established call.
-    private mutating func send(
-        _ method: Method, _ body: Body, in call: CallID, for purpose: Purpose, failure: Effect, at now: Instant
-    ) -> [Effect] {
+    /// Sends a request within an established call; where requests may overtake one another, after those before it.
+    private mutating func send(_ request: Call.QueuedRequest, in call: CallID, at now: Instant) -> [Effect] {
         guard let known = calls[call], !known.isOver, known.isEstablished, let flow = flows[known.flow]?.description
-        else { return [.ignored(.unknownCall(call)), failure] }
-        guard known.pendingRequests < configuration.maximumPendingRequests else {
-            return [.ignored(.overLimit(.requests, limit: configuration.maximumPendingRequests)), failure]
+        else { return [.ignored(.unknownCall(call)), request.purpose.failure] }
+        let limit = configuration.maximumPendingRequests
+        guard known.pendingRequests + known.queue.count < limit else {
+            return [.ignored(.overLimit(.requests, limit: limit)), request.purpose.failure]
+        }
+        guard flow.isReliable || known.pendingRequests == 0 else {
+            calls[call]?.queue.append(request)
+            return []
+        }
+        return sendNow(request, in: call, at: now)
+    }
+
+    /// Sends a request within a call without regard to others.
+    mutating func sendNow(_ queued: Call.QueuedRequest, in call: CallID, at now: Instant) -> [Effect] {
+        guard let known = calls[call], let flow = flows[known.flow]?.description else {
+            return [queued.purpose.failure]
         }
         let sequence = nextSequence(in: call)
-        var request = self.request(method, in: known.dialog, on: flow, sequence: sequence)
-        attach(body, to: &request)
+        var request = self.request(queued.method, in: known.dialog, on: flow, sequence: sequence)
+        attach(queued.body, to: &request)
         calls[call]?.pendingRequests += 1
-        return submit(request, on: known.flow, for: purpose, failure: failure, at: now)
+        return submit(request, on: known.flow, for: queued.purpose, at: now)
     }
 
     /// Starts a request unless it is too large for the peer.
     private mutating func submit(
-        _ request: Message, on flow: FlowID, for purpose: Purpose, failure: Effect, at now: Instant
+        _ request: Message, on flow: FlowID, for purpose: Purpose, at now: Instant
     ) -> [Effect] {
-        guard request.encoded().count <= configuration.maximumMessageSize,
-            let key = clientKey(of: request, on: flow)
+        guard request.encoded().count <= configuration.maximumMessageSize, let key = clientKey(of: request, on: flow)
         else {
-            release(purpose)
-            return [.ignored(.overLimit(.message, limit: configuration.maximumMessageSize)), failure]
+            return [.ignored(.overLimit(.message, limit: configuration.maximumMessageSize)), purpose.failure]
+                + release(purpose, at: now)
         }
         return start(request, as: key, for: purpose, at: now)
+    }
+}
+
+extension UserAgent.Purpose {
+    /// What the embedder hears when the request has no outcome.
+    var failure: UserAgent.Effect {
+        switch self {
+        case .message(let message, _): .messageOutcome(message, status: nil)
+        case .information: .ignored(.failedRequest(.info, status: nil))
+        case .invite, .reinvite: .ignored(.failedRequest(.invite, status: nil))
+        case .cancel: .ignored(.failedRequest(.cancel, status: nil))
+        case .bye: .ignored(.failedRequest(.bye, status: nil))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ extension UserAgent {
         public var supported: [String] = []
         /// The `Subject` of our calls.
         public var subject = "Phone call"
-        /// The methods listed are answered by us; the body types listed are read by us.
+        /// The types of bodies we say we read (`Accept`).
         public var accept = ["application/sdp", "text/plain", "application/im-iscomposing+xml"]
         /// How long an incoming call may ring before it is declined with 486.
         public var ringingTimeout: Duration = .seconds(30)
@@ -30,13 +30,18 @@ extension UserAgent {
         /// The most transactions at once; requests beyond it are answered 503.
         public var maximumTransactions = 16_384
         /// The most transactions on one flow.
-        public var maximumTransactionsPerFlow = 256
-        /// The most requests inside one call that wait for an answer of the peer.
-        public var maximumPendingRequests = 64
+        public var maximumTransactionsPerFlow = 2_048
+        /// The most requests inside one call that wait for an answer of the peer; a profile card is one for each
+        /// thousand characters.
+        public var maximumPendingRequests = 2_048
         /// How long an unfinished message may stay in the framer of a stream, from its first octet.
         public var unfinishedMessageTimeout: Duration = .seconds(32)
         /// Where the time line lies in civil time, for the `Date` of messages outside calls; without it none is written.
         public var wallClock: WallClock?
+
+        /// How large a description may be so that it surely fits a message with header fields of usual length; for
+        /// ``SessionDescription/trimmed(toFit:)``.
+        public var roomForDescription: Int { max(0, maximumMessageSize - 1_900) }
 
         /// Creates the configuration for Jami peers.
         public init() {}

@@ -65,6 +65,12 @@ extension UserAgent {
         public var userAgent: String
         /// The methods it allows; empty when it does not say.
         public var allow: [Method]
+
+        /// States what is known of a peer.
+        public init(userAgent: String = "", allow: [Method] = []) {
+            self.userAgent = userAgent
+            self.allow = allow
+        }
     }
 
     /// Why a call ended.

@@ -6,7 +6,7 @@ extension UserAgent {
         guard let call = calls.removeValue(forKey: id) else { return [] }
         dialogs[call.dialog.key] = nil
         for timer in [Timer.answer(id), .patience(id), .cancelled(id), .retry(id)] { timers.cancel(timer) }
-        return call.isOver ? [] : [.ended(id, reason)]
+        return call.queue.map(\.purpose.failure) + (call.isOver ? [] : [.ended(id, reason)])
     }
 
     /// Ends an established call. An answer the peer did not acknowledge yet must be acknowledged first (§15).

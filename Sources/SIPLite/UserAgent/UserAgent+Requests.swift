@@ -130,9 +130,10 @@ extension UserAgent {
     mutating func acknowledge(
         _ key: ServerKey, _ request: Message, _ essentials: Essentials, at now: Instant
     ) -> [Effect] {
+        let isExpected = servers[key] != nil
         let effects = drive(key, at: now) { $0.receive(.ack, at: now) }
         guard let call = call(of: essentials, on: key.flow) else {
-            return servers[key] == nil && effects.isEmpty ? [.ignored(.strayRequest(.ack))] : effects
+            return isExpected ? effects : [.ignored(.strayRequest(.ack))]
         }
         guard let answer = call.answer, answer.sequence == essentials.cSeq.number else {
             return effects + [.ignored(.repeated(.ack))]

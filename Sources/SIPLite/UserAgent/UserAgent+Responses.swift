@@ -12,35 +12,34 @@ extension UserAgent {
         case .cancel, .bye: return []
         case .message(let message, let id):
             guard status >= 200 else { return [] }
-            release(purpose)
-            return [.messageOutcome(message, status: status)] + loseDialog(id, status)
+            return [.messageOutcome(message, status: status)] + loseDialog(id, status) + release(purpose, at: now)
         case .information(let id):
             guard status >= 200 else { return [] }
-            release(purpose)
-            guard status >= 300 else { return [] }
-            return [.ignored(.failedRequest(.info, status: status))] + loseDialog(id, status)
+            let failure = status < 300 ? [] : [Effect.ignored(.failedRequest(.info, status: status))]
+            return failure + loseDialog(id, status) + release(purpose, at: now)
         }
     }
 
     /// Handles a request of ours that nobody answered.
     mutating func lose(_ purpose: Purpose, at now: Instant) -> [Effect] {
-        release(purpose)
         switch purpose {
-        case .invite(let id): return end(id, because: .unresponsive)
-        case .reinvite(let id): return failOffer(in: id, status: nil)
-        case .cancel, .bye: return []
-        case .message(let message, _): return [.messageOutcome(message, status: nil)]
-        case .information: return [.ignored(.failedRequest(.info, status: nil))]
+        case .invite(let id): end(id, because: .unresponsive)
+        case .reinvite(let id): failOffer(in: id, status: nil)
+        case .cancel, .bye: []
+        case .message, .information: [purpose.failure] + release(purpose, at: now)
         }
     }
 
-    /// Notes that a request inside a call no longer waits.
-    mutating func release(_ purpose: Purpose) {
+    /// Notes that a request inside a call no longer waits, and sends the one that waited for it.
+    mutating func release(_ purpose: Purpose, at now: Instant) -> [Effect] {
         switch purpose {
         case .message(_, let id?), .information(let id):
-            guard let waiting = calls[id]?.pendingRequests, waiting > 0 else { return }
-            calls[id]?.pendingRequests = waiting - 1
-        case .invite, .reinvite, .cancel, .bye, .message: break
+            guard let call = calls[id], call.pendingRequests > 0 else { return [] }
+            calls[id]?.pendingRequests -= 1
+            guard call.pendingRequests == 1, let next = call.queue.first else { return [] }
+            calls[id]?.queue.removeFirst()
+            return sendNow(next, in: id, at: now)
+        case .invite, .reinvite, .cancel, .bye, .message: return []
         }
     }
 

@@ -4,6 +4,10 @@ public import SansIO
 ///
 /// The embedder opens flows, gives the agent what arrives on them, and carries out the effects in order. Names of
 /// outgoing calls and messages are the embedder's; incoming calls get theirs from the agent.
+///
+/// A call we make goes `invite` → `.trying` → `.ringing` → `.answered` → `hangUp` or `.ended`. A call made to us goes
+/// `.incoming` → `ring` → `answer` → `.confirmed`, or → `decline`. Every call that began ends with exactly one `.ended`,
+/// and every message sent has exactly one `.messageOutcome`.
 public struct UserAgent: Machine {
     /// An open flow.
     struct OpenFlow: Sendable {

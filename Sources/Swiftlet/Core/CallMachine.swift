@@ -37,8 +37,6 @@ package struct CallMachine: Machine {
 
     package enum Reason: Hashable, Sendable {
         case ice(ICEAgent.Reason)
-        /// A part of a profile that does not fit the others.
-        case profile
         /// Information of a kind we do not know.
         case information
     }
@@ -48,7 +46,7 @@ package struct CallMachine: Machine {
         var ice: SwiftICE.Configuration
         var negotiation: MediaNegotiation
         /// The vCard to show to peers; empty for none.
-        var profile: [UInt8]
+        var profile: String
     }
 
     private enum Phase {
@@ -83,7 +81,7 @@ package struct CallMachine: Machine {
     private var expectsLegs: Bool
     /// Why the last leg was lost, for a call that loses all.
     private var lastFailure: CallEnd?
-    private var profiles = ProfileAssembler()
+    private var profiles = ProfileCardAssembler()
     private var hasSentProfile = false
 
     /// A call to a peer. Legs follow as devices are reached.
@@ -166,7 +164,7 @@ package struct CallMachine: Machine {
 
     /// Tells the peer whether our microphone is muted.
     mutating func announceMute(_ isMuted: Bool) -> [Effect] {
-        legs.first.map { [.sip(.information(MediaControl.muteState(isMuted).body, in: $0.sip))] } ?? []
+        legs.first.map { [.sip(.information(MediaControl(.muted(isMuted)).body, in: $0.sip))] } ?? []
     }
 
     // MARK: - SIP
@@ -204,16 +202,13 @@ package struct CallMachine: Machine {
     }
 
     mutating func received(_ body: Body) -> [Effect] {
-        switch profiles.receive(body) {
-        case .complete(let card): return [.event(.profile(String(decoding: card, as: UTF8.self)))]
-        case .incomplete: return []
-        case .refused: return [.ignored(.profile)]
-        case .notAProfile: return [.event(.message(Message(body)))]
-        }
+        guard body.contentType.hasPrefix(ProfileCard.contentType) else { return [.event(.message(Message(body)))] }
+        return profiles.receive(body).map { [.event(.profile(String(decoding: $0, as: UTF8.self)))] } ?? []
     }
 
     mutating func informed(_ body: Body) -> [Effect] {
-        guard case .muteState(let isMuted)? = MediaControl(body) else { return [.ignored(.information)] }
+        guard let control = MediaControl(body) else { return [.ignored(.information)] }
+        guard case .muted(let isMuted) = control.primitive else { return [] }
         return [.event(.peerMuted(isMuted))]
     }
 
@@ -277,7 +272,8 @@ package struct CallMachine: Machine {
     private mutating func sendProfile() -> [Effect] {
         guard !hasSentProfile, let leg = legs.first, !setting.profile.isEmpty else { return [] }
         hasSentProfile = true
-        return ProfileCard.split(setting.profile, random: &random).map { .sip(.message($0, in: leg.sip)) }
+        let id = UInt32(truncatingIfNeeded: random.next())
+        return ProfileCard.messages(of: setting.profile, id: id).map { .sip(.message($0, in: leg.sip)) }
     }
 
     private mutating func translate(_ effects: [ICEAgent.Effect], at now: Instant) -> [Effect] {

@@ -193,9 +193,14 @@ extension NodeCore {
         /// What control links run over, in order of preference.
         package var transports: [SessionTransport] = [.tcp, .udp]
         /// How chains of peers are judged.
-        package var trust = Trust()
+        package var trust: Trust = {
+            var trust = Trust()
+            // The first Jami checks that the subject names the key, and so do we.
+            trust.requiresUserID = true
+            return trust
+        }()
         /// The vCard shown to peers; empty for none.
-        package var profile: [UInt8] = []
+        package var profile = ""
         /// How many requests of earlier times are remembered, so that none is answered twice.
         package var treatedRequestLimit = 4096
         /// How many values at our request key may be decrypted at a time: each takes milliseconds.

@@ -74,9 +74,10 @@ final class MediaEngine {
         let behind = max(0, nextBlock.duration(to: now).nanoseconds / Self.blockTime.nanoseconds)
         if behind > 10 { nextBlock = now }
         while nextBlock <= now {
-            nextBlock = nextBlock.advanced(by: Self.blockTime)
             if let packet = try? session.packet(for: source.next(), at: now) { send(packet, plan.rtp) }
-            play(session.playout(at: now))
+            // The time a block is due, not the time the loop got to it: the jitter buffer paces by it.
+            play(session.playout(at: nextBlock))
+            nextBlock = nextBlock.advanced(by: Self.blockTime)
         }
         ticker.set(nextBlock)
         reporter.set(session.deadline)

@@ -226,7 +226,7 @@ final class NodeDriver {
             session = try SecureSession(
                 role: role == .client ? .client : .server,
                 transport: transport == .tcp ? .stream : .datagram(mtu: Self.datagramMTU), credentials: credentials,
-                expecting: .chain(chain), trust: configuration.trust, clock: loop.wallClock)
+                expecting: .chain(chain), trust: core.configuration.trust, clock: loop.wallClock)
         } catch { return perform(core.secureOutput([.failed(error)], for: link, at: loop.now)) }
         let security = LinkSecurity(
             session, key: Worker.Key(rawValue: link.rawValue), worker: worker, loop: loop

@@ -1,0 +1,156 @@
+import ArgumentParser
+import Foundation
+import SansIO
+import SecureChannel
+import Swiftlet
+
+/// `swiftlet listen`: be reachable, and answer or decline calls.
+struct ListenCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "listen",
+        abstract: "Be reachable until Ctrl-C; calls ring and are answered as told.",
+        discussion: "Without --answer, type 'a' to answer a ringing call, 'd' to decline it and 'h' to hang up.")
+
+    enum Answer: String, ExpressibleByArgument, CaseIterable {
+        case auto
+        case decline
+    }
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var sound: SoundOptions
+
+    @Option(help: "Answer every call, or decline every call.")
+    var answer: Answer?
+
+    @Option(help: ArgumentHelp("Ring this long before answering.", valueName: "seconds"))
+    var answerAfter: Double = 0
+
+    @Option(help: ArgumentHelp("A text to send once a call is answered.", valueName: "text"))
+    var text: String?
+
+    func validate() throws {
+        guard (0...30).contains(answerAfter) else { throw ValidationError("--answer-after must be 0 to 30 seconds.") }
+    }
+
+    func run() async throws {
+        try await global.run {
+            let audio = try sound.audio()
+            let interruptions = Interruption.stream()
+            let node = try await global.startNode()
+            let desk = Desk(printer: global.printer, audio: audio, answer: answer, answerAfter: answerAfter, text: text)
+            await withTaskGroup { group in
+                group.addTask { for await event in node.events { desk.print(event) } }
+                group.addTask { for await call in node.incomingCalls { await desk.take(call) } }
+                if answer == nil { group.addTask { await desk.readOrders() } }
+                group.addTask {
+                    for await _ in interruptions { break }
+                    await node.close()
+                }
+                // The node's end ends its streams; the keyboard is left alone.
+                _ = await group.next()
+                group.cancelAll()
+            }
+        }
+    }
+}
+
+/// Where calls arrive: prints them and carries out what the user, or the command line, says.
+private actor Desk {
+    private let printer: Printer
+    private let audio: Audio
+    private let answer: ListenCommand.Answer?
+    private let answerAfter: Double
+    private let text: String?
+    private var ringing: [IncomingCall] = []
+    private var talking: [Call] = []
+
+    init(printer: Printer, audio: Audio, answer: ListenCommand.Answer?, answerAfter: Double, text: String?) {
+        self.printer = printer
+        self.audio = audio
+        self.answer = answer
+        self.answerAfter = answerAfter
+        self.text = text
+    }
+
+    nonisolated func print(_ event: NodeEvent) {
+        switch event {
+        case .network(let family, let isConnected):
+            printer.event(
+                "network", [("family", .text(family == .v4 ? "IPv4" : "IPv6")), ("connected", .flag(isConnected))])
+        case .announced: printer.event("announced", line: "reachable; waiting for calls")
+        case .requestReceived(let account, let device):
+            printer.event("request-received", [("from", .text(account.hex)), ("device", .text(device.hex))])
+        case .incomingCall(let call, let peer, let name):
+            let shown = Printer.printable(name)
+            printer.event(
+                "incoming-call",
+                [("call", .integer(Int(call.rawValue))), ("from", .text(peer.hex)), ("name", .text(name))],
+                line: "\(shown.isEmpty ? "somebody" : shown) (\(peer)) calls")
+        case .call(let call, let event):
+            CallReport(printer: printer, call: call).print(event)
+            if case .ended = event { Task { await forget(call) } }
+        case .message(let message, let peer):
+            let text = message.text ?? "(\(message.contentType), \(message.content.count) bytes)"
+            printer.event(
+                "message", [("from", .text(peer.hex)), ("type", .text(message.contentType)), ("text", .text(text))],
+                line: "message from \(peer): \(Printer.printable(text))")
+        case .messageOutcome: break
+        }
+    }
+
+    func take(_ call: IncomingCall) async {
+        ringing.append(call)
+        switch answer {
+        case .decline: await decline(call)
+        case .auto:
+            if answerAfter > 0 { try? await Task.sleep(for: .seconds(answerAfter)) }
+            await accept(call)
+        case nil: break
+        }
+    }
+
+    /// Reads what the user types until the keyboard is closed.
+    func readOrders() async {
+        guard let lines = Self.keyboard() else { return }
+        for await line in lines {
+            switch line.trimmingCharacters(in: .whitespaces).lowercased() {
+            case "a": if let call = ringing.first { await accept(call) }
+            case "d": if let call = ringing.first { await decline(call) }
+            case "h": for call in talking { await call.hangUp() }
+            case "": break
+            default: printer.note("type a to answer, d to decline, h to hang up")
+            }
+        }
+    }
+
+    /// The user's lines, where standard input is a terminal; reading blocks, so a thread of its own does it.
+    private static func keyboard() -> AsyncStream<String>? {
+        guard isatty(STDIN_FILENO) == 1 else { return nil }
+        let (lines, input) = AsyncStream<String>.makeStream()
+        Thread.detachNewThread {
+            while let line = readLine() { input.yield(line) }
+            input.finish()
+        }
+        return lines
+    }
+
+    private func accept(_ incoming: IncomingCall) async {
+        ringing.removeAll { $0.id == incoming.id }
+        guard let call = try? await incoming.accept(audio: audio) else { return }
+        talking.append(call)
+        guard let text else { return }
+        for await event in call.events {
+            if case .mediaConnected = event { await call.send(text) }
+        }
+    }
+
+    private func decline(_ incoming: IncomingCall) async {
+        ringing.removeAll { $0.id == incoming.id }
+        await incoming.decline()
+    }
+
+    private func forget(_ call: CallID) {
+        ringing.removeAll { $0.id == call }
+        talking.removeAll { $0.id == call }
+    }
+}

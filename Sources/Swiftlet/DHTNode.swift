@@ -1,0 +1,135 @@
+internal import EventLoop
+internal import Logging
+public import SansIO
+public import SwiftDHT
+
+/// A node of the DHT alone, without an account: stores for others, and asks for its user.
+///
+/// Runs on one thread of its own; ``close()`` ends it.
+public actor DHTNode {
+    /// What an operation yields.
+    public enum Update: Hashable, Sendable {
+        /// A value was found, new or in place of one with the same identifier.
+        case value(Value)
+        /// A value that was reported is gone.
+        case expired(Value.ID)
+        /// The operation came to its end.
+        case finished(DHT.Outcome)
+    }
+
+    private let loop: EventLoop
+    private let resolver: Resolver
+    private let configuration: Node.Configuration
+    private var driver: DHTDriver?
+    private var lastOperation: UInt64 = 0
+    private var operations: [OperationID: AsyncStream<Update>.Continuation] = [:]
+
+    /// The node's identifier.
+    public nonisolated let nodeID: NodeID
+    /// The addresses its sockets are bound to.
+    public nonisolated let localEndpoints: [Endpoint]
+    /// How well it is connected, whenever that changes.
+    public nonisolated let connections: AsyncStream<(family: IPAddress.Family, isConnected: Bool)>
+    private let connectionsInput: AsyncStream<(family: IPAddress.Family, isConnected: Bool)>.Continuation
+
+    /// The node's thread, on which everything isolated to it runs.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        // The loop lives as long as this node, which holds it.
+        unsafe loop.asUnownedSerialExecutor()
+    }
+
+    /// Binds the sockets and enters the network.
+    public init(configuration: Node.Configuration = Node.Configuration()) async throws(NodeError) {
+        self.configuration = configuration
+        (connections, connectionsInput) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
+        let sockets: DHTSockets
+        do throws(Errno) {
+            sockets = try DHTSockets(addresses: configuration.dhtAddresses, port: configuration.port)
+            loop = try EventLoop()
+            resolver = try Resolver(for: loop)
+        } catch { throw NodeError.binding(error, port: configuration.port) }
+        localEndpoints = sockets.endpoints
+        var random = RandomSource.system
+        nodeID = NodeID.random(using: &random)
+        let driver = DHTDriver(id: nodeID, sockets: sockets, loop: loop)
+        self.driver = driver
+        do throws(Errno) {
+            try driver.start { [weak self] event in self?.assumeIsolated { $0.happened(event) } }
+        } catch { throw NodeError(error) }
+        for name in configuration.bootstrap {
+            guard let endpoints = try? await resolver.resolve(name.host, port: name.port) else {
+                configuration.logger.warning("bootstrap has no address", metadata: ["name": "\(name)"])
+                continue
+            }
+            self.driver?.bootstrap(endpoints)
+        }
+    }
+
+    /// Looks for the values of a key; the stream ends after `finished`.
+    public func get(_ key: InfoHash, matching query: ValueQuery = .all) -> AsyncStream<Update> {
+        begin { driver, operation in driver.get(key, matching: query, as: operation) }
+    }
+
+    /// Stores a value; the stream ends after `finished`, of a permanent put with the node.
+    public func put(_ value: Value, at key: InfoHash, permanently: Bool = false) -> AsyncStream<Update> {
+        begin { driver, operation in driver.put(value, at: key, permanently: permanently, as: operation) }
+    }
+
+    /// Reports the values of a key as they come and go, until the stream's reader stops.
+    public func listen(_ key: InfoHash, matching query: ValueQuery = .all) -> AsyncStream<Update> {
+        begin { driver, operation in driver.listen(key, matching: query, as: operation) }
+    }
+
+    /// What happened since the node began.
+    public var counters: DHT.Counters { driver?.counters ?? DHT.Counters() }
+
+    /// Ends the node.
+    public func close() {
+        guard let driver else { return }
+        driver.close()
+        self.driver = nil
+        for input in operations.values { input.finish() }
+        operations = [:]
+        connectionsInput.finish()
+        resolver.shutdown()
+        loop.shutdown()
+    }
+
+    private func begin(_ order: (DHTDriver, OperationID) -> Void) -> AsyncStream<Update> {
+        let (stream, input) = AsyncStream<Update>.makeStream(bufferingPolicy: .bufferingNewest(16_384))
+        guard let driver else {
+            input.finish()
+            return stream
+        }
+        lastOperation += 1
+        let operation = OperationID(lastOperation)
+        operations[operation] = input
+        input.onTermination = { [weak self] reason in
+            guard case .cancelled = reason else { return }
+            Task { await self?.cancel(operation) }
+        }
+        order(driver, operation)
+        return stream
+    }
+
+    private func cancel(_ operation: OperationID) {
+        operations[operation] = nil
+        driver?.cancel(operation)
+    }
+
+    private func happened(_ event: DHTDriver.Event) {
+        switch event {
+        case .value(let value, let operation): operations[operation]?.yield(.value(value))
+        case .expired(let id, let operation): operations[operation]?.yield(.expired(id))
+        case .finished(let operation, let outcome): operations.removeValue(forKey: operation)?.finish(with: outcome)
+        case .connection(let family, let isConnected): connectionsInput.yield((family, isConnected))
+        }
+    }
+}
+
+extension AsyncStream<DHTNode.Update>.Continuation {
+    fileprivate func finish(with outcome: DHT.Outcome) {
+        yield(.finished(outcome))
+        finish()
+    }
+}

@@ -1,0 +1,78 @@
+internal import EventLoop
+internal import SansIO
+internal import SwiftDHT
+
+/// Carries out what a lone ``DHT`` wants. Lives on the loop's thread.
+final class DHTDriver {
+    enum Event {
+        case value(Value, OperationID)
+        case expired(Value.ID, OperationID)
+        case finished(OperationID, DHT.Outcome)
+        case connection(IPAddress.Family, isConnected: Bool)
+    }
+
+    private let loop: EventLoop
+    private let sockets: DHTSockets
+    private var dht: DHT
+    private var report: (Event) -> Void = { _ in }
+    private lazy var alarm = Alarm(on: loop) { [weak self] in
+        guard let self else { return }
+        perform(dht.advance(to: loop.now))
+    }
+
+    init(id: NodeID, sockets: DHTSockets, loop: EventLoop) {
+        self.loop = loop
+        self.sockets = sockets
+        dht = DHT(
+            configuration: SwiftDHT.Configuration(), id: id, verifier: KeyVerifier(), clock: loop.wallClock,
+            random: .system)
+    }
+
+    var counters: DHT.Counters { dht.counters }
+
+    func start(report: @escaping (Event) -> Void) throws(Errno) {
+        self.report = report
+        try sockets.start(on: loop) { [weak self] bytes, peer in
+            guard let self else { return }
+            perform(dht.receive(bytes, from: peer, at: loop.now))
+        }
+        alarm.set(dht.deadline)
+    }
+
+    func bootstrap(_ endpoints: [Endpoint]) { perform(dht.bootstrap(endpoints, at: loop.now)) }
+
+    func get(_ key: InfoHash, matching query: ValueQuery, as operation: OperationID) {
+        perform(dht.get(key, matching: query, as: operation, at: loop.now))
+    }
+
+    func put(_ value: Value, at key: InfoHash, permanently: Bool, as operation: OperationID) {
+        perform(dht.put(value, at: key, permanently: permanently, as: operation, at: loop.now))
+    }
+
+    func listen(_ key: InfoHash, matching query: ValueQuery, as operation: OperationID) {
+        perform(dht.listen(key, matching: query, as: operation, at: loop.now))
+    }
+
+    func cancel(_ operation: OperationID) { perform(dht.cancel(operation, at: loop.now)) }
+
+    func close() {
+        alarm.set(nil)
+        sockets.close()
+    }
+
+    private func perform(_ effects: [DHT.Effect]) {
+        for effect in effects {
+            switch effect {
+            case .send(let bytes, let endpoint):
+                guard !sockets.send(bytes, to: endpoint) else { continue }
+                perform(dht.sendFailed(to: endpoint, at: loop.now))
+            case .value(let value, let operation): report(.value(value, operation))
+            case .expired(let id, let operation): report(.expired(id, operation))
+            case .finished(let operation, let outcome): report(.finished(operation, outcome))
+            case .status(let status, let family): report(.connection(family, isConnected: status == .connected))
+            case .observedAddress, .ignored: break
+            }
+        }
+        alarm.set(dht.deadline)
+    }
+}
