@@ -89,7 +89,7 @@ let package = Package(
         tests("AudioFilesTests", ["AudioFiles"]),
         tests("EventLoopTests", ["EventLoop", "SansIO"]),
         tests("SwiftletTests", ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel"]),
-        tests("SimulationTests", ["Simulator", "Swiftlet", "SansIO"]),
+        tests("SimulationTests", ["Simulator", "Swiftlet", "SansIO", "SecureChannel"]),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]

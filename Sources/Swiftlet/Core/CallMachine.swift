@@ -1,15 +1,15 @@
 internal import MediaRTP
-internal import SIPLite
-internal import SansIO
+package import SIPLite
+package import SansIO
 internal import SecureChannel
-internal import SwiftICE
+package import SwiftICE
 
 /// One call from the first ring to the last packet: SIP on each device's link, one ICE session for the media.
 ///
 /// An outgoing call has a leg for each device of the peer; the first device that answers keeps the call and the
 /// others are cancelled. The media session is shared by all legs and gathered once.
-struct CallMachine: Machine {
-    enum Effect: Sendable {
+package struct CallMachine: Machine {
+    package enum Effect: Sendable {
         /// Open sockets for the media session.
         case gather(components: [Int])
         case network(NetworkAction)
@@ -25,7 +25,7 @@ struct CallMachine: Machine {
     }
 
     /// What a call asks of the SIP user agent.
-    enum SIPCommand: Hashable, Sendable {
+    package enum SIPCommand: Hashable, Sendable {
         case invite(SIPLite.CallID, on: FlowID, to: String, offer: [UInt8])
         case ring(SIPLite.CallID)
         case answer(SIPLite.CallID, description: [UInt8])
@@ -35,7 +35,7 @@ struct CallMachine: Machine {
         case information(Body, in: SIPLite.CallID)
     }
 
-    enum Reason: Hashable, Sendable {
+    package enum Reason: Hashable, Sendable {
         case ice(ICEAgent.Reason)
         /// Information of a kind we do not know.
         case information
@@ -233,11 +233,11 @@ struct CallMachine: Machine {
         translate(media.receive(datagram.span, on: base, from: peer, at: now), at: now)
     }
 
-    var deadline: Instant? {
+    package var deadline: Instant? {
         if case .ended = phase { nil } else { media.deadline }
     }
 
-    mutating func advance(to now: Instant) -> [Effect] { translate(media.advance(to: now), at: now) }
+    package mutating func advance(to now: Instant) -> [Effect] { translate(media.advance(to: now), at: now) }
 
     // MARK: - Steps
 
@@ -319,11 +319,16 @@ struct CallMachine: Machine {
 }
 
 /// A socket the driver opened for a session.
-struct GatheredBase: Hashable, Sendable {
+package struct GatheredBase: Hashable, Sendable {
     /// The component it serves.
-    let component: Int
+    package let component: Int
     /// The address it is bound to.
-    let endpoint: Endpoint
+    package let endpoint: Endpoint
+
+    package init(component: Int, endpoint: Endpoint) {
+        self.component = component
+        self.endpoint = endpoint
+    }
 }
 
 extension CallEnd {

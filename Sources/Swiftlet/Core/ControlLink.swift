@@ -1,13 +1,13 @@
-internal import SansIO
+package import SansIO
 internal import SecureChannel
-internal import SwiftICE
+package import SwiftICE
 
 /// The way to one device: two ICE sessions raced, described to the peer through the DHT, and one of them secured.
 ///
 /// TCP is preferred; UDP is taken when TCP failed, or is late by ``Timing/grace``, or when the peer took it.
 /// Whoever ends up controlling in the chosen session is the TLS or DTLS client.
-struct ControlLink: Machine {
-    enum Effect: Hashable, Sendable {
+package struct ControlLink: Machine {
+    package enum Effect: Hashable, Sendable {
         /// Open sockets for this session on every usable address.
         case gather(SessionTransport)
         /// Carry these descriptions to the peer: as the request of an outgoing link, as the reply of an incoming one.
@@ -25,12 +25,12 @@ struct ControlLink: Machine {
         case ignored(Reason)
     }
 
-    enum SecureRole: Hashable, Sendable {
+    package enum SecureRole: Hashable, Sendable {
         case client
         case server
     }
 
-    enum Failure: Hashable, Sendable {
+    package enum Failure: Hashable, Sendable {
         /// Nobody answered the request.
         case noReply
         /// The peer answered, but no path was found.
@@ -41,7 +41,7 @@ struct ControlLink: Machine {
         case lost
     }
 
-    enum Reason: Hashable, Sendable {
+    package enum Reason: Hashable, Sendable {
         case ice(ICEAgent.Reason)
         /// A datagram that belongs to no session.
         case stray
@@ -50,13 +50,16 @@ struct ControlLink: Machine {
     }
 
     /// How long the steps may take.
-    struct Timing: Hashable, Sendable {
+    package struct Timing: Hashable, Sendable {
         /// From the request to the reply.
-        var reply = Duration.seconds(30)
+        package var reply = Duration.seconds(30)
         /// From the descriptions to the secured channel.
-        var negotiation = Duration.seconds(60)
+        package var negotiation = Duration.seconds(60)
         /// How much longer than UDP the preferred TCP may take.
-        var grace = Duration.milliseconds(1500)
+        package var grace = Duration.milliseconds(1500)
+
+        /// The times that suit stock peers.
+        package init() {}
     }
 
     private enum Phase {
@@ -243,11 +246,11 @@ struct ControlLink: Machine {
 
     // MARK: - Time
 
-    var deadline: Instant? {
+    package var deadline: Instant? {
         sessions.reduce(timers.deadline) { earlier($0, $1.agent.deadline) }
     }
 
-    mutating func advance(to now: Instant) -> [Effect] {
+    package mutating func advance(to now: Instant) -> [Effect] {
         var effects: [Effect] = []
         for transport in sessions.map(\.transport) {
             guard let index = index(of: transport) else { continue }

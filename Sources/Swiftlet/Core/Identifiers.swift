@@ -6,27 +6,29 @@ public typealias AccountID = ShortID
 public typealias DeviceID = ShortID
 
 /// One control link of a node: a way to one device of a peer.
-struct LinkID: RawRepresentable, Hashable, Comparable, Sendable {
-    let rawValue: UInt64
+package struct LinkID: RawRepresentable, Hashable, Comparable, Sendable {
+    package let rawValue: UInt64
 
-    static func < (left: LinkID, right: LinkID) -> Bool { left.rawValue < right.rawValue }
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    package static func < (left: LinkID, right: LinkID) -> Bool { left.rawValue < right.rawValue }
 }
 
 /// What an ICE session runs over.
-enum SessionTransport: Hashable, Sendable {
+package enum SessionTransport: Hashable, Sendable {
     case tcp
     case udp
 }
 
 /// One ICE session of a node, which its driver gives sockets of its own.
-enum SessionID: Hashable, Sendable {
+package enum SessionID: Hashable, Sendable {
     /// One of the two sessions of a control link.
     case control(LinkID, SessionTransport)
     /// The session of a call's media.
     case media(CallID)
 
     /// What its sockets are.
-    var transport: SessionTransport {
+    package var transport: SessionTransport {
         switch self {
         case .control(_, let transport): transport
         case .media: .udp
@@ -47,6 +49,8 @@ public struct CallID: RawRepresentable, Hashable, Comparable, Sendable {
 }
 
 /// A piece of work done off the event loop, and what its result is for.
-struct WorkID: RawRepresentable, Hashable, Sendable {
-    let rawValue: UInt64
+package struct WorkID: RawRepresentable, Hashable, Sendable {
+    package let rawValue: UInt64
+
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
 }

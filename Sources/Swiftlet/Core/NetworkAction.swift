@@ -1,8 +1,8 @@
-internal import SansIO
-internal import SwiftICE
+package import SansIO
+package import SwiftICE
 
 /// What an ICE session asks of its sockets.
-enum NetworkAction: Hashable, Sendable {
+package enum NetworkAction: Hashable, Sendable {
     /// Send a datagram from the socket bound to `from`.
     case send([UInt8], from: Endpoint, to: Endpoint)
     /// Open a TCP connection from a local address.

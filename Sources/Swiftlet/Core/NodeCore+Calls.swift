@@ -1,5 +1,5 @@
 internal import SIPLite
-internal import SansIO
+package import SansIO
 internal import SecureChannel
 internal import SwiftDHT
 internal import SwiftICE
@@ -9,7 +9,7 @@ extension NodeCore {
     // MARK: - The user
 
     /// Calls an account; every device of it that is announced rings.
-    mutating func call(_ peer: AccountID, at now: Instant) -> (CallID, [Effect]) {
+    package mutating func call(_ peer: AccountID, at now: Instant) -> (CallID, [Effect]) {
         let call = nextCall()
         let machine = CallMachine(calling: peer, setting: mediaSetting(at: now), random: random.split())
         add(machine, as: call)
@@ -18,32 +18,32 @@ extension NodeCore {
     }
 
     /// Answers an incoming call.
-    mutating func answer(_ call: CallID, at now: Instant) -> [Effect] {
+    package mutating func answer(_ call: CallID, at now: Instant) -> [Effect] {
         introduce(calls[call]?.answer(at: now) ?? [], of: call, at: now)
     }
 
     /// Declines an incoming call.
-    mutating func decline(_ call: CallID, at now: Instant) -> [Effect] {
+    package mutating func decline(_ call: CallID, at now: Instant) -> [Effect] {
         introduce(calls[call]?.decline(at: now) ?? [], of: call, at: now)
     }
 
     /// Ends a call in whatever state it is.
-    mutating func hangUp(_ call: CallID, at now: Instant) -> [Effect] {
+    package mutating func hangUp(_ call: CallID, at now: Instant) -> [Effect] {
         introduce(calls[call]?.hangUp(at: now) ?? [], of: call, at: now)
     }
 
     /// Sends a message within a call.
-    mutating func send(_ message: Message, in call: CallID, at now: Instant) -> [Effect] {
+    package mutating func send(_ message: Message, in call: CallID, at now: Instant) -> [Effect] {
         introduce(calls[call]?.send(message) ?? [], of: call, at: now)
     }
 
     /// Tells the peer of a call whether our microphone is muted.
-    mutating func announceMute(_ isMuted: Bool, in call: CallID, at now: Instant) -> [Effect] {
+    package mutating func announceMute(_ isMuted: Bool, in call: CallID, at now: Instant) -> [Effect] {
         introduce(calls[call]?.announceMute(isMuted) ?? [], of: call, at: now)
     }
 
     /// Sends a message outside of calls to every device of an account.
-    mutating func send(_ message: Message, to peer: AccountID, at now: Instant) -> (MessageNumber, [Effect]) {
+    package mutating func send(_ message: Message, to peer: AccountID, at now: Instant) -> (MessageNumber, [Effect]) {
         let number = MessageNumber(rawValue: nextNumber())
         return (number, reach(peer, for: .message(number), saying: message, at: now))
     }

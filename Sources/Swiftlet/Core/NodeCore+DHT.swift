@@ -1,20 +1,20 @@
-internal import SansIO
+package import SansIO
 internal import SecureChannel
 internal import SwiftDHT
 
 extension NodeCore {
     /// Takes a datagram from one of the DHT's sockets.
-    mutating func receiveDHT(_ datagram: Span<UInt8>, from peer: Endpoint, at now: Instant) -> [Effect] {
+    package mutating func receiveDHT(_ datagram: Span<UInt8>, from peer: Endpoint, at now: Instant) -> [Effect] {
         introduce(dht.receive(datagram, from: peer, at: now), at: now)
     }
 
     /// Takes a datagram from one of the DHT's sockets.
-    mutating func receiveDHT(_ datagram: [UInt8], from peer: Endpoint, at now: Instant) -> [Effect] {
+    package mutating func receiveDHT(_ datagram: [UInt8], from peer: Endpoint, at now: Instant) -> [Effect] {
         receiveDHT(datagram.span, from: peer, at: now)
     }
 
     /// Reports that nothing can be sent to an endpoint.
-    mutating func sendDHTFailed(to endpoint: Endpoint, at now: Instant) -> [Effect] {
+    package mutating func sendDHTFailed(to endpoint: Endpoint, at now: Instant) -> [Effect] {
         introduce(dht.sendFailed(to: endpoint, at: now), at: now)
     }
 
@@ -96,7 +96,7 @@ extension NodeCore {
     // MARK: - Work
 
     /// Takes the result of work.
-    mutating func worked(_ id: WorkID, _ result: Work.Result, at now: Instant) -> [Effect] {
+    package mutating func worked(_ id: WorkID, _ result: Work.Result, at now: Instant) -> [Effect] {
         guard let purpose = work.removeValue(forKey: id) else { return [.ignored(.gone)] }
         switch (purpose, result) {
         case (.announcement, .value(let value)):

@@ -1,10 +1,10 @@
-internal import SansIO
-internal import SecureChannel
-internal import SwiftDHT
+package import SansIO
+package import SecureChannel
+package import SwiftDHT
 
 extension NodeCore {
     /// What a node asks of its driver.
-    enum Effect: Sendable {
+    package enum Effect: Sendable {
         /// Send a datagram from the DHT's socket of the endpoint's family.
         case sendDHT([UInt8], to: Endpoint)
         /// Open sockets for an ICE session on every usable address, for each of these components, and report them with
@@ -33,7 +33,7 @@ extension NodeCore {
     }
 
     /// Why an input had no effect.
-    enum Reason: Sendable {
+    package enum Reason: Sendable {
         case dht(DHT.Reason)
         case link(LinkID, ControlLink.Reason)
         case call(CallID, CallMachine.Reason)

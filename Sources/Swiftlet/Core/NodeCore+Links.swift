@@ -1,8 +1,8 @@
 internal import SIPLite
-internal import SansIO
-internal import SecureChannel
+package import SansIO
+package import SecureChannel
 internal import SwiftDHT
-internal import SwiftICE
+package import SwiftICE
 
 /// One control link and what the node knows about its other end.
 struct LinkRecord: Sendable {
@@ -175,7 +175,7 @@ extension NodeCore {
     // MARK: - Sockets
 
     /// The driver opened sockets for a session; none where that was not possible.
-    mutating func gathered(_ bases: [GatheredBase], for session: SessionID, at now: Instant) -> [Effect] {
+    package mutating func gathered(_ bases: [GatheredBase], for session: SessionID, at now: Instant) -> [Effect] {
         switch session {
         case .control(let link, let transport):
             let endpoints = bases.map(\.endpoint)
@@ -186,7 +186,7 @@ extension NodeCore {
     }
 
     /// Takes a datagram of a session; of media sessions only what is STUN.
-    mutating func receive(
+    package mutating func receive(
         _ datagram: [UInt8], for session: SessionID, on base: Endpoint, from peer: Endpoint, at now: Instant
     ) -> [Effect] {
         switch session {
@@ -200,14 +200,14 @@ extension NodeCore {
     }
 
     /// Takes a connection accepted for a session; `nil` when it is not wanted.
-    mutating func accept(
+    package mutating func accept(
         for session: SessionID, on base: Endpoint, from peer: Endpoint, at now: Instant
     ) -> ICEAgent.ConnectionID? {
         guard case .control(let link, .tcp) = session else { return nil }
         return links[link]?.machine.accept(on: base, from: peer, at: now)
     }
 
-    mutating func connected(
+    package mutating func connected(
         _ connection: ICEAgent.ConnectionID, for session: SessionID, local: Endpoint, at now: Instant
     ) -> [Effect] {
         guard case .control(let link, .tcp) = session else { return [] }
@@ -215,14 +215,14 @@ extension NodeCore {
             links[link]?.machine.connected(connection, local: local, at: now) ?? [], of: link, at: now)
     }
 
-    mutating func disconnected(
+    package mutating func disconnected(
         _ connection: ICEAgent.ConnectionID, for session: SessionID, at now: Instant
     ) -> [Effect] {
         guard case .control(let link, .tcp) = session else { return [] }
         return introduce(links[link]?.machine.disconnected(connection, at: now) ?? [], of: link, at: now)
     }
 
-    mutating func receive(
+    package mutating func receive(
         _ bytes: [UInt8], for session: SessionID, on connection: ICEAgent.ConnectionID, at now: Instant
     ) -> [Effect] {
         guard case .control(let link, .tcp) = session else { return [] }
@@ -232,7 +232,7 @@ extension NodeCore {
     // MARK: - TLS and DTLS
 
     /// What a link's TLS or DTLS did.
-    mutating func secureOutput(_ effects: [SecureEffect], for link: LinkID, at now: Instant) -> [Effect] {
+    package mutating func secureOutput(_ effects: [SecureEffect], for link: LinkID, at now: Instant) -> [Effect] {
         var translated: [Effect] = []
         for effect in effects {
             switch effect {

@@ -1,22 +1,22 @@
-internal import SIPLite
-internal import SansIO
-internal import SecureChannel
-internal import SwiftDHT
-internal import SwiftICE
+package import SIPLite
+package import SansIO
+package import SecureChannel
+package import SwiftDHT
+package import SwiftICE
 
 /// A whole node as one machine: its DHT, its control links, its SIP agent and its calls.
 ///
 /// The protocols know nothing of each other; this machine introduces them. Its driver owns sockets, TLS sessions,
 /// private keys and the media plane, and carries out the effects in order.
-struct NodeCore: Machine {
+package struct NodeCore: Machine {
     /// Who the node is, without its private keys.
-    struct Account: Sendable {
+    package struct Account: Sendable {
         let accountID: AccountID
         let deviceID: DeviceID
         let chain: CertificateChain
         var displayName: String
 
-        init(_ identity: Identity, displayName: String) {
+        package init(_ identity: Identity, displayName: String) {
             accountID = identity.accountID
             deviceID = identity.deviceID
             chain = identity.chain
@@ -84,7 +84,7 @@ struct NodeCore: Machine {
     private var lastCall: UInt64 = 0
 
     /// - Parameter treatedRequests: identifiers of requests answered in earlier runs, oldest first.
-    init(
+    package init(
         account: Account, configuration: Configuration, treatedRequests: [UInt64] = [], clock: WallClock,
         random: RandomSource
     ) {
@@ -99,15 +99,18 @@ struct NodeCore: Machine {
         inbox = RequestInbox(treated: treatedRequests, limit: configuration.treatedRequestLimit)
     }
 
+    /// Whether there is no call and no link, so that nothing is open but the DHT.
+    package var isIdle: Bool { calls.isEmpty && links.isEmpty }
+
     // MARK: - Beginning
 
     /// Joins the DHT through these nodes. Legal again whenever they change.
-    mutating func bootstrap(_ endpoints: [Endpoint], at now: Instant) -> [Effect] {
+    package mutating func bootstrap(_ endpoints: [Endpoint], at now: Instant) -> [Effect] {
         introduce(dht.bootstrap(endpoints, at: now), at: now)
     }
 
     /// Makes the device known to others and listens for their requests.
-    mutating func publish(at now: Instant) -> [Effect] {
+    package mutating func publish(at now: Instant) -> [Effect] {
         let certificate = Value(
             id: Value.ID(1), data: PackedCertificate.encode(account.chain), type: .certificate)
         let device = account.chain.device
@@ -128,14 +131,14 @@ struct NodeCore: Machine {
 
     // MARK: - Time
 
-    var deadline: Instant? {
+    package var deadline: Instant? {
         var earliest = earlier(earlier(dht.deadline, userAgent.deadline), timers.deadline)
         for link in linkOrder { earliest = earlier(earliest, links[link]?.machine.deadline) }
         for call in callOrder { earliest = earlier(earliest, calls[call]?.deadline) }
         return earliest
     }
 
-    mutating func advance(to now: Instant) -> [Effect] {
+    package mutating func advance(to now: Instant) -> [Effect] {
         var effects = introduce(dht.advance(to: now), at: now)
         for link in linkOrder where isDue(links[link]?.machine.deadline, at: now) {
             effects += introduce(links[link]?.machine.advance(to: now) ?? [], of: link, at: now)
@@ -184,40 +187,43 @@ struct NodeCore: Machine {
 
 extension NodeCore {
     /// What a node does and how much it takes on.
-    struct Configuration: Sendable {
-        var dht = SwiftDHT.Configuration()
-        var ice = SwiftICE.Configuration()
-        var sip = UserAgent.Configuration()
-        var linkTiming = ControlLink.Timing()
+    package struct Configuration: Sendable {
+        package var dht = SwiftDHT.Configuration()
+        package var ice = SwiftICE.Configuration()
+        package var sip = UserAgent.Configuration()
+        package var linkTiming = ControlLink.Timing()
         /// What control links run over, in order of preference.
-        var transports: [SessionTransport] = [.tcp, .udp]
+        package var transports: [SessionTransport] = [.tcp, .udp]
         /// How chains of peers are judged.
-        var trust: Trust = {
+        package var trust: Trust = {
             var trust = Trust()
             // The first Jami checks that the subject names the key, and so do we.
             trust.requiresUserID = true
             return trust
         }()
         /// The vCard shown to peers; empty for none.
-        var profile = ""
+        package var profile = ""
         /// How many requests of earlier times are remembered, so that none is answered twice.
-        var treatedRequestLimit = 4096
+        package var treatedRequestLimit = 4096
         /// How many values at our request key may be decrypted at a time: each takes milliseconds.
-        var openingLimit = 16
+        package var openingLimit = 16
         /// How many senders' certificates may be looked for at a time.
-        var pendingRequestLimit = 32
+        package var pendingRequestLimit = 32
         /// How many links may exist.
-        var linkLimit = 128
+        package var linkLimit = 128
         /// How many links may be asked for by one device at a time.
-        var linksPerDeviceLimit = 4
+        package var linksPerDeviceLimit = 4
         /// How many calls may exist.
-        var callLimit = 32
+        package var callLimit = 32
         /// How many devices of one account are contacted.
-        var deviceLimit = 16
+        package var deviceLimit = 16
         /// How long a link may stay without a call.
-        var idleLinkTime: Duration = .seconds(60)
+        package var idleLinkTime: Duration = .seconds(60)
         /// How long a link stays after its call, so that the last messages get through.
-        var lingerTime: Duration = .seconds(1)
+        package var lingerTime: Duration = .seconds(1)
+
+        /// The usual limits; stock peers' timing.
+        package init() {}
     }
 }
 

@@ -1,8 +1,8 @@
-internal import SecureChannel
-internal import SwiftDHT
+package import SecureChannel
+package import SwiftDHT
 
 /// A piece of work with a private key, a few milliseconds each, done off the event loop.
-enum Work: Sendable {
+package enum Work: Sendable {
     /// Sign a body as the account.
     case sign(ValueBody, id: Value.ID)
     /// Sign a body as the device and encrypt it for one recipient.
@@ -10,7 +10,7 @@ enum Work: Sendable {
     /// Decrypt a value sent to the device and check who signed it.
     case open(Value)
 
-    enum Result: Sendable {
+    package enum Result: Sendable {
         case value(Value)
         case body(ValueBody)
         case failed
@@ -19,7 +19,7 @@ enum Work: Sendable {
     }
 
     /// Does the work; pure but for the randomness of encryption.
-    func perform(as identity: Identity) -> Result {
+    package func perform(as identity: Identity) -> Result {
         let device = KeySealer(key: identity.deviceKey)
         switch self {
         case .sign(let body, let id):
@@ -55,13 +55,16 @@ struct KeyEncryptor: ValueEncryptor {
 }
 
 /// Checks signatures and certificates of others.
-struct KeyVerifier: ValueVerifier {
-    func isValid(signature: [UInt8], of bytes: [UInt8], by owner: [UInt8]) -> Bool {
+package struct KeyVerifier: ValueVerifier {
+    /// Makes a verifier; it keeps nothing.
+    package init() {}
+
+    package func isValid(signature: [UInt8], of bytes: [UInt8], by owner: [UInt8]) -> Bool {
         guard let key = try? PublicKey(der: owner) else { return false }
         return key.verifies(signature, of: bytes)
     }
 
-    func publicKey(inCertificate data: [UInt8]) -> [UInt8]? {
+    package func publicKey(inCertificate data: [UInt8]) -> [UInt8]? {
         (try? CertificateChain(decoding: data))?.device.publicKeyDER
     }
 }

@@ -1,4 +1,4 @@
-internal import MediaRTP
+package import MediaRTP
 public import SansIO
 internal import SwiftICE
 
@@ -12,8 +12,10 @@ public struct MediaPlan: Hashable, Sendable {
     public let payloadType: UInt8
     /// The codec's name as in SDP, such as `opus/48000/2`.
     public let codec: String
-    let localKey: SRTPKey
-    let remoteKey: SRTPKey
+    /// What we protect our packets with.
+    package let localKey: SRTPKey
+    /// What the peer protects its packets with.
+    package let remoteKey: SRTPKey
 }
 
 /// Between which addresses packets travel.

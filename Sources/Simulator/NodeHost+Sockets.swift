@@ -1,0 +1,184 @@
+internal import SansIO
+internal import SecureChannel
+internal import SwiftICE
+internal import Swiftlet
+
+/// The sockets of one ICE session.
+struct SessionPorts {
+    var datagramSockets: [Endpoint] = []
+    var listeners: [Endpoint] = []
+    var streams: [ICEAgent.ConnectionID: ByteStream] = [:]
+    /// Connections in the order they were made, for everything whose order shows.
+    var order: [ICEAgent.ConnectionID] = []
+
+    mutating func remove(_ connection: ICEAgent.ConnectionID) -> ByteStream? {
+        order.removeAll { $0 == connection }
+        return streams.removeValue(forKey: connection)
+    }
+}
+
+extension NodeHost {
+    // MARK: - Opening and closing
+
+    func gather(_ session: SessionID, components: [Int]) {
+        if case .media(let call) = session, hasEnded(call) {
+            world.violate("\(name): sockets wanted for call \(call.rawValue) after its end")
+        }
+        var ports = SessionPorts()
+        var bases: [GatheredBase] = []
+        for address in addresses {
+            for component in components {
+                guard let endpoint = open(Endpoint(address, port: 0), for: session, &ports) else { continue }
+                bases.append(GatheredBase(component: component, endpoint: endpoint))
+            }
+        }
+        sessions[session] = ports
+        input { $0.gathered(bases, for: session, at: $1) }
+    }
+
+    private func open(_ address: Endpoint, for session: SessionID, _ ports: inout SessionPorts) -> Endpoint? {
+        switch session.transport {
+        case .udp:
+            var base = address
+            let bound = world.bind(address) { [weak self] bytes, source in
+                self?.received(bytes, for: session, on: base, from: source)
+            }
+            guard let bound else { return nil }
+            base = bound
+            ports.datagramSockets.append(bound)
+            return bound
+        case .tcp:
+            let bound = world.listen(address) { [weak self] stream in self?.accept(stream, for: session) }
+            guard let bound else { return nil }
+            ports.listeners.append(bound)
+            return bound
+        }
+    }
+
+    func release(_ session: SessionID) {
+        guard let ports = sessions.removeValue(forKey: session) else {
+            return world.violate("\(name): \(session) released twice or never gathered")
+        }
+        for endpoint in ports.datagramSockets { world.unbind(endpoint) }
+        for endpoint in ports.listeners { world.stopListening(endpoint) }
+        for connection in ports.order { ports.streams[connection]?.close() }
+    }
+
+    // MARK: - Datagrams
+
+    /// Media goes straight to its session; everything else is the core's.
+    private func received(_ bytes: [UInt8], for session: SessionID, on base: Endpoint, from source: Endpoint) {
+        if case .media(let call) = session, !ICEAgent.isSTUN(bytes.span) {
+            audio[call]?.receive(bytes, on: base)
+        } else {
+            input { $0.receive(bytes, for: session, on: base, from: source, at: $1) }
+        }
+    }
+
+    // MARK: - Connections
+
+    func perform(_ action: NetworkAction, of session: SessionID) {
+        guard let ports = sessions[session] else {
+            return world.violate("\(name): \(action) on sockets of \(session) that are released")
+        }
+        switch action {
+        case .send(let bytes, let base, let peer):
+            if !ports.datagramSockets.contains(base) { world.violate("\(name): sends from \(base), not its own") }
+            world.send(bytes, from: base, to: peer)
+        case .connect(let connection, let base, let peer): connect(connection, of: session, from: base, to: peer)
+        case .write(let bytes, let connection): ports.streams[connection]?.write(bytes)
+        case .disconnect(let connection): sessions[session]?.remove(connection)?.close()
+        }
+    }
+
+    private func accept(_ stream: ByteStream, for session: SessionID) {
+        let connection = core.accept(for: session, on: stream.local, from: stream.remote, at: world.now)
+        guard let connection else {
+            stream.close()
+            return world.attend(to: id)
+        }
+        keep(stream, as: connection, of: session)
+        world.attend(to: id)
+    }
+
+    private func connect(
+        _ connection: ICEAgent.ConnectionID, of session: SessionID, from base: Endpoint, to peer: Endpoint
+    ) {
+        guard let stream = world.connect(from: base, to: peer) else {
+            return world.schedule(after: .zero) { [weak self] in
+                self?.input { $0.disconnected(connection, for: session, at: $1) }
+            }
+        }
+        keep(stream, as: connection, of: session)
+    }
+
+    private func keep(_ stream: ByteStream, as connection: ICEAgent.ConnectionID, of session: SessionID) {
+        sessions[session]?.streams[connection] = stream
+        sessions[session]?.order.append(connection)
+        stream.start(
+            ByteStream.Handlers(
+                connected: { [weak self, unowned stream] in
+                    self?.input { $0.connected(connection, for: session, local: stream.local, at: $1) }
+                },
+                received: { [weak self] bytes in
+                    self?.input { $0.receive(bytes, for: session, on: connection, at: $1) }
+                },
+                ended: { [weak self] in
+                    _ = self?.sessions[session]?.remove(connection)
+                    self?.input { $0.disconnected(connection, for: session, at: $1) }
+                }))
+    }
+
+    // MARK: - TLS and DTLS
+
+    func secure(
+        _ link: LinkID, as role: ControlLink.SecureRole, over transport: SessionTransport,
+        expecting chain: CertificateChain
+    ) {
+        let session: any SecureTransport
+        switch transport {
+        case .udp:
+            session = ClearTransport(isClient: role == .client, chain: credentials.chain, expecting: chain)
+        case .tcp:
+            do throws(SecureChannelError) {
+                session = try SecureSession(
+                    role: role == .client ? .client : .server, transport: .stream, credentials: credentials,
+                    expecting: .chain(chain), trust: trust, clock: world.clock)
+            } catch { return input { $0.secureOutput([.failed(error)], for: link, at: $1) } }
+        }
+        let channel = LinkChannel(session, in: world) { [weak self] in
+            self?.drawWorkTime() ?? .zero
+        } output: { [weak self] effects in
+            self?.input { $0.secureOutput(effects, for: link, at: $1) }
+        }
+        channels[link] = channel
+        channel.start()
+    }
+
+    func closeChannel(_ link: LinkID) {
+        let farewell = channels.removeValue(forKey: link)?.close() ?? [.closed]
+        input { $0.secureOutput(farewell, for: link, at: $1) }
+    }
+
+    // MARK: - Media
+
+    func startAudio(_ plan: MediaPlan, of call: CallID) {
+        let plane = try? CallAudio(
+            plan, in: world,
+            send: { [weak self] bytes, path in
+                guard let self, sessions[.media(call)] != nil else { return }
+                world.send(bytes, from: path.local, to: path.remote)
+            },
+            heard: { [weak self] in self?.tell(.call(call, .firstAudio)) })
+        guard let plane else { return world.violate("\(name): no media for call \(call.rawValue)") }
+        audio[call] = plane
+        plane.start()
+    }
+
+    func stopAudio(of call: CallID) {
+        guard let plane = audio.removeValue(forKey: call) else { return }
+        plane.stop()
+        sound[call] = Sound(statistics: plane.statistics, loudest: plane.loudest)
+        tell(.call(call, .statistics(plane.statistics)))
+    }
+}
