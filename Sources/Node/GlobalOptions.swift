@@ -109,8 +109,7 @@ struct AccountArgument: ExpressibleByArgument {
     let id: AccountID
 
     init?(argument: String) {
-        let digits = argument.split(separator: ":").last.map(String.init) ?? argument
-        guard let id = AccountID(hex: digits) else { return nil }
+        guard let id = AccountID(argument) else { return nil }
         self.id = id
     }
 }

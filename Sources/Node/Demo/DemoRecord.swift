@@ -37,7 +37,7 @@ struct DemoRecord {
     private var talkFaults: [String] {
         var faults: [String] = []
         for (name, events, text) in [("Alice", alice, "hello from Bob"), ("Bob", bob, "hello from Alice")] {
-            for step in ["answered", "media-connected", "first-audio", "profile", "statistics"]
+            for step in ["answered", "media-connected", "first-audio", "profile", "peer-muted", "statistics"]
             where events.time(of: step) == nil { faults.append("\(name) missed the step \(step)") }
             if !events.contains(where: { $0.name == "call-message" && $0["text"] == text }) {
                 faults.append("\(name) did not get the message")

@@ -48,6 +48,7 @@ final class DemoTimeline: Sendable {
         case "first-audio": "hears the other"
         case "call-message": "message received: \(event["text"])"
         case "profile": "profile received"
+        case "peer-muted": "is told that the other's microphone is \(event["muted"] == "1" ? "off" : "on")"
         case "ended": "call ended: \(event["reason"])"
         case "error": "error: \(event["message"])"
         default: nil
