@@ -2,6 +2,7 @@ internal import EventLoop
 internal import Logging
 internal import SansIO
 internal import SecureChannel
+internal import SwiftDHT
 internal import SwiftICE
 
 /// Carries out what a ``NodeCore`` wants: the one place where a node meets the world.
@@ -60,6 +61,11 @@ final class NodeDriver {
     }
 
     func bootstrap(_ endpoints: [Endpoint]) { perform(core.bootstrap(endpoints, at: loop.now)) }
+
+    /// Whether the DHT waits for no answer, having none.
+    var isDisconnected: Bool {
+        IPAddress.Family.allCases.allSatisfy { core.dht.status(of: $0) == .disconnected }
+    }
 
     // MARK: - The user
 
