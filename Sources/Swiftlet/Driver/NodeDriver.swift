@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import Logging
+internal import MediaRTP
 internal import SansIO
 internal import SecureChannel
 internal import SwiftDHT
@@ -57,6 +58,11 @@ final class NodeDriver {
                 perform(core.receiveDHT(bytes, from: peer, at: loop.now))
             }
         } catch { throw NodeError(error) }
+        worker.run {
+            AudioSession.prepare()
+        } completion: { _ in
+            // Nobody waits for it: the first call just finds the libraries ready.
+        }
         perform(core.publish(at: loop.now))
     }
 
