@@ -25,7 +25,7 @@ extension ProcessTests {
             #expect(try await alice.exitCode() == 0)
             #expect(try await bob.event("ended")["reason"] == "remote-hung-up")
             #expect(try await alice.event("ended")["reason"] == "hung-up")
-            for side in [alice, bob] { #expect(try await side.event("secured")["version"] == version) }
+            #expect(try await alice.event("secured")["version"] == version)
             #expect(try await alice.event("path-found")["transport"].lowercased().contains(other))
             #expect(try await alice.event("call-message")["text"] == "hello from Bob \u{1F44B}")
             #expect(try await bob.event("call-message")["text"] == "hello from Alice")
