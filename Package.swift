@@ -90,6 +90,7 @@ let package = Package(
         tests("EventLoopTests", ["EventLoop", "SansIO"]),
         tests("SwiftletTests", ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel"]),
         tests("SimulationTests", ["Simulator", "Swiftlet", "SansIO", "SecureChannel"]),
+        tests("SystemTests", ["Node", "MediaRTP", "AudioFiles", "SansIO"]),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]
