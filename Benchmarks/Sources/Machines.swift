@@ -64,7 +64,7 @@ private struct Believer: ValueVerifier {
 extension DHT {
     /// A node that serves without counting who asks.
     static func sample() -> DHT {
-        var configuration = Configuration()
+        var configuration = SwiftDHT.Configuration()
         configuration.limitsRequestRate = false
         return DHT(
             configuration: configuration, id: InfoHash(hashing: "bench"), verifier: Believer(),

@@ -20,6 +20,7 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         try target.run(bytes)
     } catch {
         print("\(target.name): \(error.fact)")
+        fflush(nil)
         abort()
     }
     return 0

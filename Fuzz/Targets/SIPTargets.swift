@@ -55,8 +55,9 @@ extension FuzzTarget {
             try require(answer.media.count == description.media.count, "an answer has the lines of its offer")
             _ = try? OfferAnswer.agreements(offer: description, answer: answer)
         }
+        // Lines that are only kept are written in the order of the grammar.
         let again = try? SessionDescription(decoding: description.encoded())
-        try require(again == description, "\(description) survives, not as \(String(describing: again))")
+        try require(again?.encoded() == description.encoded(), "what was written once stays as it is")
     }
 
     /// Media control within a call.
