@@ -36,6 +36,6 @@ private func dhtPacket() {
     var node = DHT.sample()
     let (reply, source) = (Samples.reply, Samples.peer)
     let first = node.receive(reply.span, from: source, at: .zero)
-    expect(first == [.ignored(.unsolicited)], "the reply is read and dropped, not \(first)")
+    expect(first.contains(.ignored(.unsolicited)), "the reply is read and dropped, not \(first)")
     cost("parse.dht-reply", runs: 10_000) { use(node.receive(reply.span, from: source, at: .zero)) }
 }
