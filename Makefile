@@ -1,7 +1,7 @@
 # One-line faces of scripts/, for people used to make. Everything also works without it.
 SECONDS ?= 60
 
-.PHONY: demo test fuzz format lint interop-opendht test-namespace
+.PHONY: demo test fuzz bench-parse bench-srtp bench-machine format lint interop-opendht test-namespace
 
 demo:
 	@scripts/demo
@@ -9,6 +9,8 @@ test:
 	@scripts/test
 fuzz:
 	@scripts/fuzz $(SECONDS)
+bench-parse bench-srtp bench-machine: bench-%:
+	@scripts/bench $*
 interop-opendht:
 	@scripts/interop-opendht
 test-namespace:
