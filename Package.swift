@@ -88,8 +88,10 @@ let package = Package(
         tests("MediaRTPTests", ["MediaRTP", "SansIO"]),
         tests("AudioFilesTests", ["AudioFiles"]),
         tests("EventLoopTests", ["EventLoop", "SansIO"]),
-        tests("SwiftletTests", ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel"]),
-        tests("SimulationTests", ["Simulator", "Swiftlet", "SansIO", "SecureChannel"]),
+        tests(
+            "SwiftletTests",
+            ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP"]),
+        tests("SimulationTests", ["Simulator", "Swiftlet", "SansIO", "SecureChannel", "MediaRTP"]),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]
