@@ -1,7 +1,7 @@
 # One-line faces of scripts/, for people used to make. Everything also works without it.
 SECONDS ?= 60
 
-.PHONY: demo test fuzz format lint interop-opendht
+.PHONY: demo test fuzz bench-parse bench-srtp bench-machine format lint interop-opendht test-namespace
 
 demo:
 	@scripts/demo
@@ -9,8 +9,12 @@ test:
 	@scripts/test
 fuzz:
 	@scripts/fuzz $(SECONDS)
+bench-parse bench-srtp bench-machine: bench-%:
+	@scripts/bench $*
 interop-opendht:
 	@scripts/interop-opendht
+test-namespace:
+	@scripts/test-namespace
 format:
 	@swift format -i -r Package.swift Sources Tests Fuzz Benchmarks Examples
 lint:

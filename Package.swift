@@ -36,6 +36,7 @@ let package = Package(
         library("Swiftlet"), library("SwiftICE"), library("SwiftDHT"), library("SIPLite"), library("SecureChannel"),
         library("MediaRTP"), library("AudioFiles"), library("EventLoop"), library("SansIO"), library("Digests"),
         library("Simulator"),
+        library("FuzzTargets"),  // for Fuzz/, which cannot see targets
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -78,6 +79,12 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        .target(
+            name: "FuzzTargets",
+            dependencies: ["SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP", "Swiftlet"],
+            path: "Fuzz/Targets",
+            swiftSettings: settings),
+
         .target(name: "TestVectors", path: "Tests/TestVectors", swiftSettings: testSettings),
         tests("SansIOTests", ["SansIO"]),
         tests("DigestsTests", ["Digests"]),
@@ -92,7 +99,9 @@ let package = Package(
             "SwiftletTests",
             ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP"]),
         tests("SimulationTests", ["Simulator", "Swiftlet", "SansIO", "SecureChannel", "MediaRTP"]),
-        tests("TidyTests", []),
+        tests("SystemTests", ["Node", "MediaRTP", "AudioFiles", "SansIO"]),
+        tests("FuzzRegressionTests", ["FuzzTargets"]),
+        tests("TidyTests", ["FuzzTargets"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -11,7 +11,9 @@ struct CallCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
     @OptionGroup var sound: SoundOptions
 
-    @Argument(help: ArgumentHelp("The account's id, 40 hexadecimal digits.", valueName: "id"))
+    @Argument(
+        help: ArgumentHelp("The account's id, 40 hexadecimal digits.", valueName: "id"),
+        transform: AccountArgument.parse)
     var peer: AccountArgument
 
     @Option(help: ArgumentHelp("Hang up this many seconds after the call was answered.", valueName: "seconds"))

@@ -81,7 +81,9 @@ struct DHTCommand: AsyncParsableCommand {
                 let interruptions = Interruption.stream()
                 let node = try await DHTCommand.start(global, waits: true)
                 var random = RandomSource.system
-                let value = Value(id: .random(using: &random), data: Array(text.utf8))
+                let id = Value.ID.random(using: &random)
+                // Stock nodes print values of this type as text.
+                let value = Value(id: id, data: Array(text.utf8), userType: "text/plain")
                 let updates = await node.put(value, at: key.hash, permanently: permanent)
                 try await DHTCommand.follow(updates, global.printer)
                 if permanent { for await _ in interruptions { break } }
@@ -113,6 +115,7 @@ struct DHTCommand: AsyncParsableCommand {
     /// Starts a node; waits until the network answers where the command needs it.
     fileprivate static func start(_ global: GlobalOptions, waits: Bool) async throws -> DHTNode {
         let configuration = global.configuration
+        if waits { global.noteJoining() }
         let node: DHTNode
         do throws(NodeError) { node = try await DHTNode(configuration: configuration) } catch { throw Failure(error) }
         let endpoints = node.localEndpoints.map(\.description).joined(separator: " ")
@@ -122,30 +125,12 @@ struct DHTCommand: AsyncParsableCommand {
             [("id", .text(node.nodeID.description)), ("port", .integer(port)), ("endpoints", .text(endpoints))],
             line: waits ? nil : "DHT node \(node.nodeID) on \(endpoints)")
         guard waits else { return node }
-        guard await isOnline(node) else {
+        guard await node.waitUntilOnline() else {
+            let unresolved = await node.unresolvedHosts
             await node.close()
-            let names = configuration.bootstrap.map(\.description).joined(separator: ", ")
-            throw Failure(
-                .unavailable,
-                "no answer from \(names.isEmpty ? "anybody" : names); check your connection and --bootstrap")
+            throw Failure(offline: configuration.bootstrap, unresolved: unresolved)
         }
         return node
-    }
-
-    /// Whether some node answers within 15 seconds.
-    private static func isOnline(_ node: DHTNode) async -> Bool {
-        await withTaskGroup(of: Bool.self) { group in
-            group.addTask {
-                for await (_, isConnected) in node.connections where isConnected { return true }
-                return false
-            }
-            group.addTask {
-                try? await Task.sleep(for: .seconds(15))
-                return false
-            }
-            defer { group.cancelAll() }
-            return await group.next() ?? false
-        }
     }
 
     fileprivate static func follow(_ updates: AsyncStream<DHTNode.Update>, _ printer: Printer) async throws {

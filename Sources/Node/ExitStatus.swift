@@ -3,6 +3,7 @@ import Swiftlet
 
 /// What the process's exit code says; the numbers are documented in `Documentation/Events.md`.
 enum ExitStatus: Int32 {
+    case different = 1
     case declined = 10
     case unanswered = 11
     case notFound = 12
@@ -36,6 +37,14 @@ struct Failure: Error {
 }
 
 extension Failure {
+    /// Nobody of these hosts answered; some may have no address.
+    init(offline hosts: [Node.Configuration.Bootstrap], unresolved: [Node.Configuration.Bootstrap]) {
+        let isNameless = !hosts.isEmpty && unresolved.count == hosts.count
+        let names = hosts.isEmpty ? "anybody" : hosts.map(\.description).joined(separator: ", ")
+        let cause = isNameless ? "no address is known of" : "no answer from"
+        self.init(.unavailable, "\(cause) \(names); check your connection and --bootstrap")
+    }
+
     init(_ error: NodeError) {
         switch error {
         case .portInUse(let port):

@@ -79,12 +79,19 @@ struct GlobalOptions: ParsableArguments {
         do throws(AccountError) { return try Account.load(from: folder) } catch { throw Failure(error) }
     }
 
+    /// Says what is being waited for, before names are looked up and hosts are asked.
+    func noteJoining() {
+        let hosts = configuration.bootstrap.map(\.description).joined(separator: ", ")
+        if !json, !hosts.isEmpty { printer.note("joining the network through \(hosts)…") }
+    }
+
     /// Starts a node of the state folder's account, and waits until the network answers.
     func startNode(usesTCP: Bool = true, usesUDP: Bool = true) async throws -> Node {
         let account = try loadAccount()
         var configuration = configuration
         configuration.usesTCP = usesTCP
         configuration.usesUDP = usesUDP
+        noteJoining()
         let node: Node
         do throws(NodeError) { node = try await Node(account: account, configuration: configuration) } catch {
             throw Failure(error)
@@ -92,11 +99,10 @@ struct GlobalOptions: ParsableArguments {
         printer.event(
             "started", [("account", .text(account.id.hex)), ("dht", .text(node.localEndpoints.joined(separator: " ")))])
         if !configuration.bootstrap.isEmpty {
-            if !json { printer.note("joining the network…") }
             guard await node.waitUntilOnline() else {
+                let unresolved = await node.unresolvedHosts
                 await node.close()
-                let names = configuration.bootstrap.map(\.description).joined(separator: ", ")
-                throw Failure(.unavailable, "no answer from \(names); check your connection and --bootstrap")
+                throw Failure(offline: configuration.bootstrap, unresolved: unresolved)
             }
             printer.event("online")
         }
@@ -109,8 +115,15 @@ struct AccountArgument: ExpressibleByArgument {
     let id: AccountID
 
     init?(argument: String) {
-        let digits = argument.split(separator: ":").last.map(String.init) ?? argument
-        guard let id = AccountID(hex: digits) else { return nil }
+        guard let id = AccountID(argument) else { return nil }
         self.id = id
+    }
+
+    /// Reads an id, and says what is wrong with what is none.
+    static func parse(_ argument: String) throws -> AccountArgument {
+        guard let id = AccountArgument(argument: argument) else {
+            throw ValidationError("an account's id has 40 hexadecimal digits; ask the peer for it")
+        }
+        return id
     }
 }

@@ -39,17 +39,17 @@ struct ListenCommand: AsyncParsableCommand {
             let node = try await global.startNode()
             let desk = Desk(printer: global.printer, audio: audio, answer: answer, answerAfter: answerAfter, text: text)
             await withTaskGroup { group in
-                group.addTask { for await event in node.events { desk.print(event) } }
                 group.addTask { for await call in node.incomingCalls { await desk.take(call) } }
-                if answer == nil { group.addTask { await desk.readOrders() } }
+                if answer == nil, let lines = Desk.keyboard() { group.addTask { await desk.obey(lines) } }
                 group.addTask {
                     for await _ in interruptions { break }
                     await node.close()
                 }
-                // The node's end ends its streams; the keyboard is left alone.
-                _ = await group.next()
+                // Ends with the node.
+                for await event in node.events { desk.print(event) }
                 group.cancelAll()
             }
+            await node.close()
         }
     }
 }
@@ -109,9 +109,8 @@ private actor Desk {
         }
     }
 
-    /// Reads what the user types until the keyboard is closed.
-    func readOrders() async {
-        guard let lines = Self.keyboard() else { return }
+    /// Does what the user types until the keyboard is closed.
+    func obey(_ lines: AsyncStream<String>) async {
         for await line in lines {
             switch line.trimmingCharacters(in: .whitespaces).lowercased() {
             case "a": if let call = ringing.first { await accept(call) }
@@ -124,7 +123,7 @@ private actor Desk {
     }
 
     /// The user's lines, where standard input is a terminal; reading blocks, so a thread of its own does it.
-    private static func keyboard() -> AsyncStream<String>? {
+    static func keyboard() -> AsyncStream<String>? {
         guard isatty(STDIN_FILENO) == 1 else { return nil }
         let (lines, input) = AsyncStream<String>.makeStream()
         Thread.detachNewThread {

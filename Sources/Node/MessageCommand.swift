@@ -8,7 +8,9 @@ struct MessageCommand: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: ArgumentHelp("The account's id, 40 hexadecimal digits.", valueName: "id"))
+    @Argument(
+        help: ArgumentHelp("The account's id, 40 hexadecimal digits.", valueName: "id"),
+        transform: AccountArgument.parse)
     var peer: AccountArgument
 
     @Argument(help: "The text.")

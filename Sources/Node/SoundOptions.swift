@@ -25,11 +25,21 @@ struct SoundOptions: ParsableArguments {
 
     private func output() throws -> Audio.Output {
         guard let record else { return .discard }
-        let folder = URL(filePath: record).deletingLastPathComponent().path
-        guard FileManager.default.isWritableFile(atPath: folder) else {
+        guard Self.canWrite(record) else {
             throw Failure(.cannotCreate, "cannot write \(record); check the folder and its permissions")
         }
         return .file(record)
+    }
+
+    /// Tries to open the file, as permissions alone do not tell; leaves what is there as it was.
+    private static func canWrite(_ path: String) -> Bool {
+        let isNew = !FileManager.default.fileExists(atPath: path)
+        // The path's C string lives through both calls.
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o644)
+        guard descriptor >= 0 else { return false }
+        close(descriptor)
+        if isNew { unsafe unlink(path) }
+        return true
     }
 }
 

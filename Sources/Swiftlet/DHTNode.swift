@@ -23,6 +23,10 @@ public actor DHTNode {
     private var driver: DHTDriver?
     private var lastOperation: UInt64 = 0
     private var operations: [OperationID: AsyncStream<Update>.Continuation] = [:]
+    private var networkWaiters: [CheckedContinuation<Bool, Never>] = []
+    private var isOnline = false
+    /// The hosts of ``Node/Configuration/bootstrap`` that have no address.
+    public private(set) var unresolvedHosts: [Node.Configuration.Bootstrap] = []
 
     /// The node's identifier.
     public nonisolated let nodeID: NodeID
@@ -58,11 +62,22 @@ public actor DHTNode {
         } catch { throw NodeError(error) }
         for name in configuration.bootstrap {
             guard let endpoints = try? await resolver.resolve(name.host, port: name.port) else {
-                configuration.logger.warning("bootstrap has no address", metadata: ["name": "\(name)"])
+                configuration.logger.info("bootstrap has no address", metadata: ["name": "\(name)"])
+                unresolvedHosts.append(name)
                 continue
             }
             self.driver?.bootstrap(endpoints)
         }
+    }
+
+    /// Waits until the DHT answers; `false` when it did not within `patience`, or when no host that was to be asked has
+    /// an address or answered one of several requests.
+    public func waitUntilOnline(patience: Duration = .seconds(15)) async -> Bool {
+        if isOnline || isHopeless { return isOnline }
+        _ = loop.schedule(at: loop.now.advanced(by: patience)) { [weak self] in
+            self?.assumeIsolated { $0.wakeNetworkWaiters() }
+        }
+        return await withCheckedContinuation { networkWaiters.append($0) }
     }
 
     /// Looks for the values of a key; the stream ends after `finished`.
@@ -88,6 +103,7 @@ public actor DHTNode {
         guard let driver else { return }
         driver.close()
         self.driver = nil
+        wakeNetworkWaiters()
         for input in operations.values { input.finish() }
         operations = [:]
         connectionsInput.finish()
@@ -122,8 +138,19 @@ public actor DHTNode {
         case .value(let value, let operation): operations[operation]?.yield(.value(value))
         case .expired(let id, let operation): operations[operation]?.yield(.expired(id))
         case .finished(let operation, let outcome): operations.removeValue(forKey: operation)?.finish(with: outcome)
-        case .connection(let family, let isConnected): connectionsInput.yield((family, isConnected))
+        case .connection(let family, let isConnected):
+            connectionsInput.yield((family, isConnected))
+            isOnline = isOnline || isConnected
+            if isOnline || isHopeless { wakeNetworkWaiters() }
         }
+    }
+
+    private var isHopeless: Bool { !configuration.bootstrap.isEmpty && driver?.isDisconnected ?? true }
+
+    private func wakeNetworkWaiters() {
+        let waiters = networkWaiters
+        networkWaiters = []
+        for waiter in waiters { waiter.resume(returning: isOnline) }
     }
 }
 

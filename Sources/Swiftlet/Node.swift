@@ -27,6 +27,8 @@ public actor Node {
     private var finishedMessages: [MessageNumber: MessageOutcome] = [:]
     private var networkWaiters: [CheckedContinuation<Bool, Never>] = []
     private var isOnline = false
+    /// The hosts of ``Configuration/bootstrap`` that have no address.
+    public private(set) var unresolvedHosts: [Configuration.Bootstrap] = []
 
     /// The node's thread, on which everything isolated to it runs.
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -66,16 +68,18 @@ public actor Node {
     private func joinNetwork() async {
         for name in configuration.bootstrap {
             guard let endpoints = try? await resolver.resolve(name.host, port: name.port) else {
-                configuration.logger.warning("bootstrap has no address", metadata: ["name": "\(name)"])
+                configuration.logger.info("bootstrap has no address", metadata: ["name": "\(name)"])
+                unresolvedHosts.append(name)
                 continue
             }
             driver?.bootstrap(endpoints)
         }
     }
 
-    /// Waits until the DHT answers; `false` when it did not within `patience`.
+    /// Waits until the DHT answers; `false` when it did not within `patience`, or when no host that was to be asked has
+    /// an address or answered one of several requests.
     public func waitUntilOnline(patience: Duration = .seconds(15)) async -> Bool {
-        if isOnline { return true }
+        if isOnline || isHopeless { return isOnline }
         _ = loop.schedule(at: loop.now.advanced(by: patience)) { [weak self] in
             self?.assumeIsolated { $0.wakeNetworkWaiters() }
         }
@@ -152,6 +156,7 @@ public actor Node {
         case .network(_, let isConnected) where isConnected:
             isOnline = true
             wakeNetworkWaiters()
+        case .network: if !isOnline, isHopeless { wakeNetworkWaiters() }
         case .incomingCall(let call, let peer, let name):
             incomingInput.yield(IncomingCall(id: call, peer: peer, displayName: name, node: self))
         case .call(let call, let event):
@@ -163,9 +168,11 @@ public actor Node {
             } else {
                 finishedMessages[number] = outcome
             }
-        case .network, .announced, .requestReceived, .message: break
+        case .announced, .requestReceived, .message: break
         }
     }
+
+    private var isHopeless: Bool { !configuration.bootstrap.isEmpty && driver?.isDisconnected ?? true }
 
     private func wakeNetworkWaiters() {
         let waiters = networkWaiters

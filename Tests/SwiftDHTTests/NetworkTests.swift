@@ -224,3 +224,45 @@ import Testing
         #expect(run() == run())
     }
 }
+
+/// Networks left alone for long.
+@Suite struct EnduranceTests {
+    @Test func anIdleNetworkStaysConnectedAndQuiet() {
+        var world = World(seed: 21)
+        world.grow(to: 20)
+        world.perform(1) { $0.listen(InfoHash(hashing: "idle"), as: OperationID(1), at: $1) }
+        world.perform(2) {
+            $0.put(
+                Value(id: Value.ID(1), data: [1]), at: InfoHash(hashing: "idle"), permanently: true,
+                as: OperationID(1), at: $1)
+        }
+        world.run(for: .seconds(60))
+        let before = world.nodes.map(\.counters.datagramsSent)
+        world.run(for: .seconds(2 * 3600))
+        for (index, node) in world.nodes.enumerated() {
+            #expect(node.status(of: .v4) == .connected)
+            let perMinute = (node.counters.datagramsSent - before[index]) / 120
+            #expect(perMinute < 60, "node \(index) sends \(perMinute) a minute")
+        }
+        let expired = world.notes.contains { if case .expired = $0.effect { true } else { false } }
+        #expect(!expired)
+        #expect(world.get(InfoHash(hashing: "idle"), as: OperationID(9), from: 15).count == 1)
+    }
+
+    @Test func aNodeCutOffComesBackByItself() {
+        var world = World(seed: 22)
+        world.grow(to: 10)
+        world.perform(9) { $0.listen(InfoHash(hashing: "back"), as: OperationID(1), at: $1) }
+        world.run(for: .seconds(5))
+        world.severed = [9]
+        world.run(for: .seconds(1800))
+        #expect(world.nodes[9].status(of: .v4) != .connected)
+        world.severed = []
+        world.run(for: .seconds(1800))
+        #expect(world.nodes[9].status(of: .v4) == .connected)
+        _ = world.put(
+            Value(id: Value.ID(1), data: [1]), at: InfoHash(hashing: "back"), as: OperationID(2), from: 4)
+        world.run(for: .seconds(1))
+        #expect(world.values(of: OperationID(1), at: 9).count == 1)
+    }
+}

@@ -51,6 +51,8 @@ struct World {
 
     var nodes: [DHT] = []
     var dead: Set<Int> = []
+    /// Nodes that run, but whose datagrams go nowhere.
+    var severed: Set<Int> = []
     var notes: [Note] = []
     var now = Instant.zero
     var lossPercent = 0
@@ -105,6 +107,7 @@ struct World {
             }
             guard case .v4(let word) = target.address, word >= 0x0A00_0001,
                 Int(word - 0x0A00_0001) < nodes.count, target.port == 4222,
+                !severed.contains(index), !severed.contains(Int(word - 0x0A00_0001)),
                 Int.random(in: 0..<100, using: &random) >= lossPercent
             else { continue }
             let arrival = now.advanced(by: random.duration(in: delay))

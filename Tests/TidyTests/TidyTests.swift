@@ -1,4 +1,5 @@
 import Foundation
+import FuzzTargets
 import Testing
 
 @Suite("Tidiness")
@@ -33,6 +34,24 @@ struct TidyTests {
                 && !String(contentsOf: path, encoding: .utf8).isEmpty
         }
         #expect(Set(modules) == Set(Rules.wrappers.keys))
+    }
+
+    @Test("every fuzz target has a corpus, and every corpus and regression a target")
+    func corpora() throws {
+        let fuzz = Self.sources.deletingLastPathComponent().appending(path: "Fuzz")
+        let names = Set(FuzzTarget.all.map(\.name))
+        let corpora = try Self.folders(in: fuzz.appending(path: "Corpus"))
+        #expect(Set(corpora) == names)
+        for corpus in corpora {
+            let path = fuzz.appending(path: "Corpus").appending(path: corpus).path
+            #expect(try !FileManager.default.contentsOfDirectory(atPath: path).isEmpty, "\(corpus) is empty")
+        }
+        let regressions = (try? Self.folders(in: fuzz.appending(path: "Regressions"))) ?? []
+        #expect(names.isSuperset(of: regressions))
+    }
+
+    private static func folders(in folder: URL) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { !$0.contains(".") }
     }
 
     @Test("each rule finds its violation, on its line")

@@ -4,7 +4,8 @@
 /// places by a few milliseconds, as jitter buffers do. The measure, in order:
 ///
 /// 1. Both are reduced to 4 kHz. The sent signal is cut into segments of 320 ms, one every 160 ms; those whose power
-///    lies within 25 dB of the mean power are *speech*.
+///    lies within 15 dB of the mean power are *speech*; in quieter ones sounds without voice prevail, whose waveform
+///    a codec replaces by noise.
 /// 2. Up to four delays are chosen at which the whole of the sent signal correlates best with the recording, the
 ///    correlation being divided by the root of the recording's energy there.
 /// 3. Around each of them, 120 ms to both sides, every speech segment is searched: its *likeness* is the highest
@@ -93,8 +94,8 @@ struct SpeechSegment: Hashable {
     static let length = 1_280
     /// 160 ms from one segment to the next.
     static let hop = 640
-    /// 25 dB as a ratio of powers.
-    private static let activity = 0.003_16
+    /// 15 dB as a ratio of powers.
+    private static let activity = 0.031_6
     /// A signal whose mean power is below this, in squared units of 16-bit samples, is silence throughout.
     private static let silence = 25.0
 

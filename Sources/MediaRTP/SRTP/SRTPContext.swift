@@ -57,6 +57,14 @@ public final class SRTPContext {
         self.direction = direction
     }
 
+    /// Initialises the library now, and makes and drops one context, so that the first real one need not wait.
+    static func prepare() {
+        let suite = SRTPSuite.aes128CounterSHA1Tag80
+        let zeros = [UInt8](repeating: 0, count: suite.keyLength + suite.saltLength)
+        guard let key = try? SRTPKey(bytes: zeros, suite: suite) else { return }
+        _ = try? SRTPContext(key: key, suite: suite, direction: .outbound)
+    }
+
     deinit {
         // The session is ours alone and no call can be running any more.
         _ = unsafe srtp_dealloc(session)

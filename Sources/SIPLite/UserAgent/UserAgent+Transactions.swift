@@ -34,7 +34,9 @@ extension UserAgent {
         for effect in produced {
             switch effect {
             case .send(let bytes): effects.append(transmit(bytes, on: key.flow))
-            case .response(let response): effects += take(response, of: key, for: client.purpose, at: now)
+            case .response(let response):
+                if let status = response.status, status >= 200 { clients[key]?.isAnswered = true }
+                effects += take(response, of: key, for: client.purpose, at: now)
             case .timedOut:
                 forget(key)
                 effects += lose(client.purpose, at: now)

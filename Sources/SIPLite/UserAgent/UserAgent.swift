@@ -21,6 +21,8 @@ public struct UserAgent: Machine {
         let purpose: Purpose
         var machine: any ClientTransaction
         let serial: UInt64
+        /// Whether a final response came; what follows only absorbs its repetitions.
+        var isAnswered = false
         /// What acknowledged a success, and the tag of who gave it; repeated with each repetition of the success.
         var acknowledged: (tag: String, bytes: [UInt8])?
     }
@@ -99,7 +101,8 @@ public struct UserAgent: Machine {
         let lost = clients.filter { $0.key.flow == flow }.sorted { $0.value.serial < $1.value.serial }
         for (key, client) in lost {
             forget(key)
-            if case .message(let message, _) = client.purpose { effects.append(.messageOutcome(message, status: nil)) }
+            guard case .message(let message, _) = client.purpose, !client.isAnswered else { continue }
+            effects.append(.messageOutcome(message, status: nil))
         }
         for key in servers.keys.filter({ $0.flow == flow }) { forget(key) }
         return effects

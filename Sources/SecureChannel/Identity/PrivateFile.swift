@@ -85,6 +85,6 @@ enum PrivateFile {
     }
 
     private static func failure(_ path: String) -> IdentityError {
-        errno == ENOENT ? .missing(path: path) : .inaccessible(path: path, code: errno)
+        errno == ENOENT || errno == ENOTDIR ? .missing(path: path) : .inaccessible(path: path, code: errno)
     }
 }

@@ -82,7 +82,7 @@ package struct CallMachine: Machine {
     /// Why the last leg was lost, for a call that loses all.
     private var lastFailure: CallEnd?
     private var profiles = ProfileCardAssembler()
-    private var hasSentProfile = false
+    private var hasGreeted = false
 
     /// A call to a peer. Legs follow as devices are reached.
     init(calling peer: AccountID, setting: Setting, random: RandomSource) {
@@ -185,11 +185,11 @@ package struct CallMachine: Machine {
         guard let agreement = setting.negotiation.agreement(offer: offer, answer: description) else {
             return cancels + [.event(.answered), .sip(.hangUp(sip))] + end(.incompatible)
         }
-        return cancels + [.event(.answered)] + join(agreement, at: now) + sendProfile()
+        return cancels + [.event(.answered)] + join(agreement, at: now) + greet()
     }
 
     /// The caller acknowledged our answer.
-    mutating func confirmed(_ sip: SIPLite.CallID) -> [Effect] { sendProfile() }
+    mutating func confirmed(_ sip: SIPLite.CallID) -> [Effect] { greet() }
 
     mutating func ended(_ sip: SIPLite.CallID, because reason: UserAgent.EndReason) -> [Effect] {
         guard let index = legs.firstIndex(where: { $0.sip == sip }) else { return [] }
@@ -269,11 +269,13 @@ package struct CallMachine: Machine {
         return translate(media.start(remote: agreement.remote, at: now), at: now)
     }
 
-    private mutating func sendProfile() -> [Effect] {
-        guard !hasSentProfile, let leg = legs.first, !setting.profile.isEmpty else { return [] }
-        hasSentProfile = true
+    /// Shows our profile and says that our microphone is on, as Jami's clients do at the start of a call.
+    private mutating func greet() -> [Effect] {
+        guard !hasGreeted, let leg = legs.first else { return [] }
+        hasGreeted = true
         let id = UInt32(truncatingIfNeeded: random.next())
-        return ProfileCard.messages(of: setting.profile, id: id).map { .sip(.message($0, in: leg.sip)) }
+        let card = setting.profile.isEmpty ? [] : ProfileCard.messages(of: setting.profile, id: id)
+        return card.map { .sip(.message($0, in: leg.sip)) } + announceMute(false)
     }
 
     private mutating func translate(_ effects: [ICEAgent.Effect], at now: Instant) -> [Effect] {

@@ -2,6 +2,14 @@ public import SecureChannel
 
 /// An account's address: the short id of its key, 40 hexadecimal digits in print.
 public typealias AccountID = ShortID
+extension AccountID {
+    /// Reads an id as people pass it on: 40 hexadecimal digits, maybe behind `jami:` or `ring:`.
+    public init?(_ text: String) {
+        let digits = ["jami:", "ring:"].first { text.hasPrefix($0) }.map { text.dropFirst($0.count) } ?? text[...]
+        self.init(hex: digits)
+    }
+}
+
 /// A device of an account: the short id of the device's key.
 public typealias DeviceID = ShortID
 

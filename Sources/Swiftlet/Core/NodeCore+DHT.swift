@@ -26,13 +26,20 @@ extension NodeCore {
             case .send(let bytes, let endpoint): translated.append(.sendDHT(bytes, to: endpoint))
             case .value(let value, let id): translated += found(value, for: id, at: now)
             case .finished(let id, let outcome): translated += finished(id, outcome, at: now)
-            case .status(let status, let family):
-                translated.append(.event(.network(family: family, isConnected: status == .connected)))
+            case .status(let status, let family): translated += connectionChanged(status == .connected, family)
             case .expired, .observedAddress: break
             case .ignored(let reason): translated.append(.ignored(.dht(reason)))
             }
         }
         return translated
+    }
+
+    /// Users need not know of what lies between connected and disconnected.
+    private mutating func connectionChanged(_ isConnected: Bool, _ family: IPAddress.Family) -> [Effect] {
+        guard connectedFamilies.contains(family) != isConnected else { return [] }
+        connectedFamilies.removeAll { $0 == family }
+        if isConnected { connectedFamilies.append(family) }
+        return [.event(.network(family: family, isConnected: isConnected))]
     }
 
     private mutating func found(_ value: Value, for id: OperationID, at now: Instant) -> [Effect] {

@@ -77,6 +77,8 @@ package struct NodeCore: Machine {
     var work: [WorkID: Purpose] = [:]
     var timers = TimerTable<Timer>()
     var inbox: RequestInbox
+    /// The families in which the DHT answers.
+    var connectedFamilies: [IPAddress.Family] = []
 
     private var lastNumber: UInt64 = 0
     private var lastCall: UInt64 = 0

@@ -41,6 +41,11 @@ final class DHTDriver {
 
     func bootstrap(_ endpoints: [Endpoint]) { perform(dht.bootstrap(endpoints, at: loop.now)) }
 
+    /// Whether the DHT waits for no answer, having none.
+    var isDisconnected: Bool {
+        IPAddress.Family.allCases.allSatisfy { dht.status(of: $0) == .disconnected }
+    }
+
     func get(_ key: InfoHash, matching query: ValueQuery, as operation: OperationID) {
         perform(dht.get(key, matching: query, as: operation, at: loop.now))
     }

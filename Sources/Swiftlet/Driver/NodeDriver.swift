@@ -1,7 +1,9 @@
 internal import EventLoop
 internal import Logging
+internal import MediaRTP
 internal import SansIO
 internal import SecureChannel
+internal import SwiftDHT
 internal import SwiftICE
 
 /// Carries out what a ``NodeCore`` wants: the one place where a node meets the world.
@@ -56,10 +58,20 @@ final class NodeDriver {
                 perform(core.receiveDHT(bytes, from: peer, at: loop.now))
             }
         } catch { throw NodeError(error) }
+        worker.run {
+            AudioSession.prepare()
+        } completion: { _ in
+            // Nobody waits for it: the first call just finds the libraries ready.
+        }
         perform(core.publish(at: loop.now))
     }
 
     func bootstrap(_ endpoints: [Endpoint]) { perform(core.bootstrap(endpoints, at: loop.now)) }
+
+    /// Whether the DHT waits for no answer, having none.
+    var isDisconnected: Bool {
+        IPAddress.Family.allCases.allSatisfy { core.dht.status(of: $0) == .disconnected }
+    }
 
     // MARK: - The user
 

@@ -1,18 +1,18 @@
-internal import SansIO
+package import SansIO
 
 /// "This device belongs to this account", signed by the account and kept at the account's own key on the DHT.
-struct DeviceAnnouncement: Hashable, Sendable {
+package struct DeviceAnnouncement: Hashable, Sendable {
     /// The device's 20-byte identifier.
-    let device: [UInt8]
+    package let device: [UInt8]
     /// The device's public key as DER SubjectPublicKeyInfo; absent in announcements of 2019.
-    let publicKey: [UInt8]?
+    package let publicKey: [UInt8]?
 
-    init(device: [UInt8], publicKey: [UInt8]?) {
+    package init(device: [UInt8], publicKey: [UInt8]?) {
         self.device = device
         self.publicKey = publicKey
     }
 
-    init(decoding bytes: [UInt8]) throws(WireError) {
+    package init(decoding bytes: [UInt8]) throws(WireError) {
         var reader = MessagePackReader(bytes.span)
         var device: [UInt8]?
         var publicKey: [UInt8]?
@@ -28,7 +28,7 @@ struct DeviceAnnouncement: Hashable, Sendable {
         self.publicKey = publicKey
     }
 
-    var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         var writer = MessagePackWriter(capacity: 640)
         writer.writeMapHeader(publicKey == nil ? 1 : 2)
         writer.write("dev")

@@ -1,0 +1,8 @@
+extension FuzzTarget {
+    /// Every target: the parsers in the order of the layers, then whole machines.
+    public static let all: [FuzzTarget] = [
+        messagePack, stun, candidate, sessionBlob, streamFraming, turnFraming, dhtPacket, dhtValue, certificateChain,
+        sipMessage, sipFramer, sdp, mediaControl, profileCard, rtp, rtcp, callRequest, deviceAnnouncement,
+        iceAgent, dhtNode, sipUserAgent, jitterBuffer,
+    ]
+}

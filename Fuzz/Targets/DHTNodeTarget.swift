@@ -1,0 +1,193 @@
+import SansIO
+import SwiftDHT
+
+extension FuzzTarget {
+    /// A node of the DHT: the bytes choose what others send, what its user asks for, and the time.
+    static let dhtNode = FuzzTarget(name: "dht-node") { bytes throws(Finding) in
+        var fuzz = DHTNodeFuzz(Choices(bytes))
+        try fuzz.run()
+    }
+}
+
+/// Believes every second signature and finds a key in every certificate.
+private struct CoinVerifier: ValueVerifier {
+    func isValid(signature: [UInt8], of bytes: [UInt8], by owner: [UInt8]) -> Bool { signature.count.isMultiple(of: 2) }
+
+    func publicKey(inCertificate data: [UInt8]) -> [UInt8]? { data.isEmpty ? nil : data }
+}
+
+private struct DHTNodeFuzz {
+    private var choices: Choices
+    private var node: DHT
+    private var now = Instant.zero
+    /// What the node sent last and to whom, to be answered.
+    private var asked: [(packet: Packet, to: Endpoint)] = []
+    private var lastOperation: UInt64 = 0
+    private var finished: Set<OperationID> = []
+
+    init(_ choices: Choices) {
+        self.choices = choices
+        var configuration = Configuration()
+        configuration.storageLimit = 4_096
+        configuration.valuesPerKeyLimit = 8
+        configuration.operationLimit = 8
+        node = DHT(
+            configuration: configuration, id: Self.hash(0), verifier: CoinVerifier(),
+            clock: WallClock(epochOffset: 1_800_000_000_000_000_000), random: .seeded(1))
+    }
+
+    mutating func run() throws(Finding) {
+        for _ in 0..<256 where !choices.isAtEnd {
+            try step()
+            let later = now.advanced(by: choices.duration())
+            try take(try pass(&node, until: later))
+            now = later
+            try require(node.counters.valuesStored <= node.counters.datagramsReceived * 4_096 + 256, "values add up")
+        }
+    }
+
+    private mutating func step() throws(Finding) {
+        switch choices.byte() % 10 {
+        case 0: try receive(choices.bytes(), from: endpoint())
+        case 1, 2: try receive(Packet(.request(request()), transaction: UInt32(choices.byte())), from: endpoint())
+        case 3, 4, 5: try answer()
+        case 6: try operate()
+        case 7: try take(node.cancel(operation(), at: now))
+        case 8:
+            let nodes = [KnownNode(id: hash(), endpoint: endpoint())]
+            try take(choices.byte() & 1 == 0 ? node.insert(nodes, at: now) : node.bootstrap([endpoint()], at: now))
+        default:
+            let endpoint = endpoint()
+            let isLost = choices.byte() & 1 == 0
+            try take(isLost ? node.sendFailed(to: endpoint, at: now) : node.connectivityChanged(at: now))
+        }
+    }
+
+    private mutating func operate() throws(Finding) {
+        lastOperation += 1
+        let (operation, key) = (OperationID(lastOperation), hash())
+        switch choices.byte() % 4 {
+        case 0: try take(node.get(key, as: operation, at: now))
+        case 1: try take(node.listen(key, as: operation, at: now))
+        case 2: try take(node.put(value(), at: key, as: operation, at: now))
+        default: try take(node.put(value(), at: key, permanently: true, as: operation, at: now))
+        }
+    }
+
+    // MARK: What others send
+
+    private mutating func receive(_ packet: Packet, from source: Endpoint) throws(Finding) {
+        try receive(packet.encoded, from: source)
+    }
+
+    private mutating func receive(_ datagram: [UInt8], from source: Endpoint) throws(Finding) {
+        try take(node.receive(datagram.span, from: source, at: now))
+    }
+
+    /// Answers something the node asked, from where it was asked.
+    private mutating func answer() throws(Finding) {
+        guard let (packet, source) = choices.element(of: asked) else { return }
+        let sender = Self.hash(UInt8(truncatingIfNeeded: source.port))
+        switch choices.byte() % 8 {
+        case 0:
+            let codes: [UInt64] = [203, 401, 404, 421]
+            let failure = Packet.Message.failure(code: choices.element(of: codes) ?? 0, text: "", sender: sender)
+            try receive(Packet(failure, transaction: packet.transaction), from: source)
+        case 1:
+            // Fragments for what was announced, as whole messages that the fuzzer writes.
+            try receive(choices.bytes(), from: source)
+        default:
+            try receive(Packet(.reply(reply(from: sender)), transaction: packet.transaction), from: source)
+        }
+    }
+
+    private mutating func reply(from sender: NodeID) -> Reply {
+        let shape = choices.byte()
+        var reply = Reply(sender: sender, observed: endpoint().address)
+        if shape & 1 == 0 { reply.token = [1, 2, 3, 4] }
+        if shape & 2 == 0 { reply.valueID = Value.ID(UInt64(choices.byte())) }
+        for _ in 0..<Int(shape >> 5) {
+            let other = endpoint()
+            reply.nodes4.append(CompactNode(id: Self.hash(UInt8(truncatingIfNeeded: other.port)), endpoint: other))
+        }
+        if shape & 4 != 0 { reply.values = items() }
+        return reply
+    }
+
+    private mutating func request() -> Request {
+        let (shape, key) = (choices.byte(), hash())
+        let method: Request.Method
+        switch shape % 8 {
+        case 0: method = .ping
+        case 1: method = .find(target: key, want: [.v4, .v6])
+        case 2: method = .get(key: key, query: nil, want: nil)
+        case 3: method = .put(key: key, values: items(), token: token(), created: nil)
+        case 4: method = .refresh(key: key, id: Value.ID(UInt64(choices.byte())), token: token())
+        case 5:
+            method = .listen(key: key, token: token(), socket: UInt32(choices.byte()), version: 1, query: nil)
+        default:
+            var update = Update(socket: UInt32(choices.byte()))
+            update.values = items()
+            update.expired = [Value.ID(UInt64(choices.byte()))]
+            method = .update(update)
+        }
+        return Request(sender: Self.hash(shape), method: method)
+    }
+
+    /// The last token the node gave, or another one.
+    private mutating func token() -> [UInt8] { choices.byte() < 200 ? lastToken : choices.bytes() }
+
+    private var lastToken: [UInt8] = []
+
+    private mutating func items() -> [ValueItem] {
+        (0..<Int(choices.byte() % 4)).map { _ in
+            choices.byte() < 200 ? .whole(value()) : .announced(Int(choices.word()) * 16)
+        }
+    }
+
+    private mutating func value() -> Value {
+        let shape = choices.byte()
+        let data = Array(repeating: shape, count: Int(choices.byte()) * Int(shape & 7))
+        let owner: [UInt8]? = shape & 8 == 0 ? nil : [shape]
+        let body = ValueBody(type: ValueType(rawValue: UInt16(shape >> 4)), data: data, owner: owner)
+        let content = Value.Content.plain(body, signature: owner.map { _ in choices.bytes() })
+        return Value(id: Value.ID(UInt64(choices.byte())), content: content)
+    }
+
+    /// One of a few addresses of both families, so that they meet again.
+    private mutating func endpoint() -> Endpoint {
+        let choice = choices.byte()
+        let address: IPAddress = choice < 0xC0 ? .v4(0x0808_0800) : .v6(high: 0x2001_4860_0000_0000, low: 1)
+        return Endpoint(address, port: 4000 + UInt16(choice & 0x3F))
+    }
+
+    private mutating func hash() -> InfoHash { Self.hash(choices.byte()) }
+
+    private static func hash(_ choice: UInt8) -> InfoHash { InfoHash(hashing: [choice]) }
+
+    private mutating func operation() -> OperationID { OperationID(UInt64(choices.byte())) }
+
+    // MARK: What the node does
+
+    private mutating func take(_ effects: [DHT.Effect]) throws(Finding) {
+        try require(effects.count <= effectLimit, "the effects of an input are bounded")
+        for effect in effects {
+            switch effect {
+            case .send(let bytes, let target):
+                try require(target.port != 0, "nothing is sent to nobody")
+                try remember(bytes, target)
+            case .finished(let operation, _):
+                try require(finished.insert(operation).inserted, "an operation ends once")
+            case .value, .expired, .status, .observedAddress, .ignored: break
+            }
+        }
+    }
+
+    private mutating func remember(_ bytes: [UInt8], _ target: Endpoint) throws(Finding) {
+        guard let packet = try? Packet(decoding: bytes) else { throw Finding(fact: "what is sent can be read") }
+        if case .reply(let reply) = packet.message, !reply.token.isEmpty { lastToken = reply.token }
+        guard case .request = packet.message else { return }
+        asked.append((packet, target))
+        if asked.count > 16 { asked.removeFirst() }
+    }
+}
