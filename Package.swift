@@ -95,8 +95,10 @@ let package = Package(
         tests("MediaRTPTests", ["MediaRTP", "SansIO"]),
         tests("AudioFilesTests", ["AudioFiles"]),
         tests("EventLoopTests", ["EventLoop", "SansIO"]),
-        tests("SwiftletTests", ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel"]),
-        tests("SimulationTests", ["Simulator", "Swiftlet", "SansIO", "SecureChannel"]),
+        tests(
+            "SwiftletTests",
+            ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP"]),
+        tests("SimulationTests", ["Simulator", "Swiftlet", "SansIO", "SecureChannel", "MediaRTP"]),
         tests("SystemTests", ["Node", "MediaRTP", "AudioFiles", "SansIO"]),
         tests("FuzzRegressionTests", ["FuzzTargets"]),
         tests("TidyTests", ["FuzzTargets"]),

@@ -10,6 +10,14 @@ package final class ByteStream {
         var received: ([UInt8]) -> Void
         /// The peer closed or reset it, or it was never up. Nothing follows.
         var ended: () -> Void
+
+        package init(
+            connected: @escaping () -> Void, received: @escaping ([UInt8]) -> Void, ended: @escaping () -> Void
+        ) {
+            self.connected = connected
+            self.received = received
+            self.ended = ended
+        }
     }
 
     private enum Segment {

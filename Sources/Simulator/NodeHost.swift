@@ -24,7 +24,7 @@ package final class NodeHost: Host {
     /// How its calls sounded; kept beyond their end.
     package internal(set) var sound: [CallID: Sound] = [:]
 
-    let world: World
+    unowned let world: World
     let credentials: SecureChannel.Credentials
     let trust: Trust
     var core: NodeCore

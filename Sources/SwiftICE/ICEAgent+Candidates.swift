@@ -101,6 +101,15 @@ extension ICEAgent {
         return effects + pace(at: now)
     }
 
+    /// Whether the peer is reached over UDP at this address, as far as we know: it signalled it, or sent an authentic
+    /// check from it. Application data of others is none of the session's.
+    public func isPeer(_ source: Endpoint) -> Bool {
+        let source = source.unmapped
+        return remotes.contains {
+            $0.transport == .udp && $0.endpoint.address == source.address && $0.endpoint.port == source.port
+        }
+    }
+
     /// Tells that no more candidates will come; ``Configuration/patience`` starts anew.
     public mutating func endOfRemoteCandidates(at now: Instant) {
         guard state == .checking else { return }

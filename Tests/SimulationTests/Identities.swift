@@ -12,10 +12,12 @@ enum Identities {
     static let bob = identity(account: 3, device: 4)
     /// Bob's other device.
     static let bobsTablet = identity(account: 3, device: 5)
+    /// Somebody nobody expects; not on the network unless shown there.
+    static let mallory = identity(account: 5, device: 0, authority: 1)
 
-    private static func identity(account: Int, device: Int) -> Identity {
+    private static func identity(account: Int, device: Int, authority: Int = 0) -> Identity {
         try! Identity.create(
-            authorityKey: keys[0], accountKey: keys[account], deviceKey: keys[device], notBefore: notBefore,
+            authorityKey: keys[authority], accountKey: keys[account], deviceKey: keys[device], notBefore: notBefore,
             notAfter: notBefore + 10 * 365 * 86_400)
     }
 }

@@ -191,6 +191,8 @@ package struct ControlLink: Machine {
             return translate(
                 sessions[index].agent.receive(datagram.span, on: base, from: peer, at: now), of: index, at: now)
         }
+        // Anybody may send here, and a single record can decide which session is taken.
+        guard sessions[index].agent.isPeer(peer) else { return [.ignored(.stray)] }
         return receiveRecord(datagram, at: index, now: now)
     }
 

@@ -1,0 +1,60 @@
+import SansIO
+import SecureChannel
+import Simulator
+import Swiftlet
+
+/// Alice and Bob in a world of their own, both known to others.
+struct Parties {
+    let scenario: Scenario
+    let alice: NodeHost
+    let bob: NodeHost
+
+    init(
+        _ setting: Scenario.Setting, over transports: [SessionTransport] = [.tcp, .udp],
+        bobShows credentials: SecureChannel.Credentials? = nil
+    ) throws {
+        scenario = Scenario(setting)
+        alice = try scenario.addNode("alice", Identities.alice, over: transports)
+        bob = try scenario.addNode("bob", Identities.bob, over: transports, showing: credentials)
+        try scenario.waitUntilAnnounced(alice)
+        try scenario.waitUntilAnnounced(bob)
+    }
+
+    var world: World { scenario.world }
+
+    /// Alice calls, and Bob's device rings.
+    func ring() throws -> (alices: CallID, bobs: CallID) {
+        let call = alice.call(bob.identity.accountID)
+        try scenario.wait(for: "ringing", within: .seconds(60)) {
+            !bob.incomingCalls.isEmpty && alice.events(of: call).contains(.ringing)
+        }
+        return (call, bob.incomingCalls[bob.incomingCalls.count - 1])
+    }
+
+    /// Bob answers, and both hear each other.
+    func talk() throws -> (alices: CallID, bobs: CallID) {
+        let calls = try ring()
+        bob.answer(calls.bobs)
+        try scenario.wait(for: "sound", within: .seconds(60)) {
+            alice.events(of: calls.alices).contains(.firstAudio) && bob.events(of: calls.bobs).contains(.firstAudio)
+        }
+        return calls
+    }
+
+    /// Both sides say that the call is over.
+    func waitForEnd(of calls: (alices: CallID, bobs: CallID), within patience: Duration = .seconds(40)) throws {
+        try scenario.wait(for: "end of the call", within: patience) {
+            alice.end(of: calls.alices) != nil && bob.end(of: calls.bobs) != nil
+        }
+    }
+}
+
+extension NodeHost {
+    /// The texts that arrived in a call.
+    func texts(in call: CallID) -> [String] {
+        events(of: call).compactMap { event in
+            guard case .message(let message) = event else { return nil }
+            return message.text
+        }
+    }
+}
