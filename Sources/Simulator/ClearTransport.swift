@@ -41,6 +41,8 @@ package final class ClearTransport: SecureTransport, @unchecked Sendable {
     private var peer: CertificateChain?
     private var wait = ClearTransport.retransmission
     private var begun = Instant.zero
+    private var lastSent: UInt32 = 0
+    private var received: Set<UInt32> = []
 
     /// Prepares a session.
     package init(isClient: Bool, chain: CertificateChain, expecting expected: CertificateChain) {
@@ -63,17 +65,34 @@ package final class ClearTransport: SecureTransport, @unchecked Sendable {
         switch (phase, record) {
         case (.idle, _): return [.ignored(.notEstablished)]
         case (.over, _): return [.ignored(.over)]
-        case (.open, .data): return [.received(Array(bytes.dropFirst()))]
+        case (.open, .data): return take(bytes)
         case (.open, .alert): return end(.closed)
         case (.handshaking, .alert): return end(.failed(.alert(0)))
         case (.handshaking, .data): return [.ignored(.strayDatagram)]
-        case (_, .handshake): return shakeHands(Array(bytes.dropFirst()), at: now)
+        case (.handshaking, .handshake), (.open, .handshake):
+            return shakeHands(Array(bytes.dropFirst()), at: now)
         }
     }
 
     package func send(_ plaintext: [UInt8], at now: Instant) -> [SecureEffect] {
         guard case .open = phase else { return [.ignored(.notEstablished)] }
-        return Self.cut(plaintext).map { .send([Record.data.rawValue] + $0) }
+        return Self.cut(plaintext).map { piece in
+            lastSent += 1
+            var writer = ByteWriter(capacity: piece.count + 5)
+            writer.write(Record.data.rawValue)
+            writer.write(lastSent)
+            return .send(writer.bytes + piece)
+        }
+    }
+
+    /// Data comes in whatever order it arrives, but each record once, as the window against replays has it.
+    private func take(_ record: [UInt8]) -> [SecureEffect] {
+        var reader = ByteReader(record.span)
+        guard (try? reader.read(UInt8.self)) != nil, let number: UInt32 = try? reader.read() else {
+            return [.ignored(.strayDatagram)]
+        }
+        guard received.insert(number).inserted else { return [] }
+        return [.received(Array(record.dropFirst(5)))]
     }
 
     package func advance(to now: Instant) -> [SecureEffect] {

@@ -76,6 +76,53 @@ struct StreamFramerTests {
         #expect(!framer.isUnfinished)
     }
 
+    @Test("Where records may be lost, the next message starts over")
+    func losses() {
+        let whole = Array("MESSAGE sip:a SIP/2.0\r\nContent-Length: 8\r\n\r\n12345678".utf8)
+        let pieces = [Array(whole[..<30]), Array(whole[30..<50]), Array(whole[50...])]
+        for missing in pieces.indices {
+            var framer = StreamFramer(mayLose: true)
+            var found: [StreamFramer.Frame] = []
+            for index in pieces.indices where index != missing {
+                let piece = pieces[index]
+                found += framer.receive(piece.span)
+            }
+            #expect(found.isEmpty)
+            for piece in pieces { found += framer.receive(piece.span) }
+            #expect(messages(found).map(\.body) == [Array("12345678".utf8)])
+            #expect(!framer.isUnfinished)
+        }
+    }
+
+    @Test("Where records may be lost, garbage does not outlive its record")
+    func garbageRecords() {
+        let whole = Array("SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n".utf8)
+        var framer = StreamFramer(mayLose: true)
+        var found: [StreamFramer.Frame] = []
+        for garbage in [[0, 1, 2], [10, 10], Array("SIP/2.0 x\r\n\r\n".utf8), []] as [[UInt8]] {
+            found += framer.receive(garbage.span)
+        }
+        found += framer.receive(whole.span)
+        #expect(messages(found).map(\.status) == [200])
+        let ping: [UInt8] = [13, 10, 13, 10]
+        found = framer.receive(ping.span)
+        #expect(found == [.ping])
+    }
+
+    @Test("Where records may be lost, changed ones never trap the framer")
+    func lossyMutations() throws {
+        var random = RandomSource.seeded(78)
+        let stream = try MessageTests.captured().prefix(6).flatMap(\.bytes)
+        for _ in 0..<500 {
+            let changed = stream.mutated(using: &random)
+            var framer = StreamFramer(mayLose: true)
+            for start in stride(from: 0, to: changed.count, by: 700) {
+                let record = Array(changed[start..<min(start + 700, changed.count)])
+                _ = framer.receive(record.span)
+            }
+        }
+    }
+
     @Test("Changed streams never trap the framer")
     func mutations() throws {
         var random = RandomSource.seeded(77)

@@ -72,7 +72,7 @@ import Testing
         guard case .ended = events.last else { return #expect(Bool(false), "the end is the last event") }
         guard let sound = node.sound[call] else { return #expect(Bool(false), "there was sound") }
         #expect(sound.statistics.received >= 40)
-        #expect(sound.statistics.refused == 0)
+        #expect(sound.statistics.refused < 10, "only what the network doubled")
         #expect(sound.loudest > 100_000, "the voice was heard")
     }
 

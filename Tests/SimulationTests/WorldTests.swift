@@ -70,8 +70,10 @@ import Testing
         #expect(near.isConnected)
         for byte in UInt8(0)..<100 { near.stream?.write([byte, byte]) }
         far.stream?.write([1, 2, 3])
+        world.run(for: .seconds(60))
         near.stream?.close()
         world.run(for: .seconds(60))
+        #expect(near.bytes == [1, 2, 3])
         #expect(far.bytes == (UInt8(0)..<100).flatMap { [$0, $0] })
         #expect(far.ends == 1)
         #expect(near.ends == 0, "who closes is not told so")

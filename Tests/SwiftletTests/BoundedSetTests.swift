@@ -6,23 +6,22 @@ import Testing
 
 @Suite struct BoundedSetTests {
     @Test func aMemberIsNewOnce() {
-        var set = BoundedSet<Int>(limit: 3)
-        #expect(set.insert(1))
-        #expect(!set.insert(1))
+        #expect(news(of: [1, 1], limit: 3) == [true, false])
+    }
+
+    /// Which members are new as they come.
+    private func news(of members: [Int], limit: Int) -> [Bool] {
+        var set = BoundedSet<Int>(limit: limit)
+        return members.map { set.insert($0) }
     }
 
     @Test func theOldestMembersAreForgotten() {
-        var set = BoundedSet<Int>(limit: 3)
-        for number in 1...5 { _ = set.insert(number) }
-        #expect(!set.insert(3) && !set.insert(4) && !set.insert(5))
-        #expect(set.insert(1), "1 was forgotten, and now 3 is")
-        #expect(set.insert(3))
+        let news = news(of: [1, 2, 3, 4, 5, 3, 4, 5, 1, 3], limit: 3)
+        #expect(news.suffix(5) == [false, false, false, true, true], "1 was forgotten, and for it 3 was")
     }
 
     @Test func aLimitOfNothingStillHoldsOne() {
-        var set = BoundedSet<Int>(limit: 0)
-        #expect(set.insert(1))
-        #expect(!set.insert(1))
+        #expect(news(of: [1, 1], limit: 0) == [true, false])
     }
 }
 
@@ -34,34 +33,34 @@ import Testing
 
     @Test func requestsOfEarlierRunsAreTreatedAlready() {
         var inbox = RequestInbox(treated: [1, 2], limit: 10)
-        #expect(!inbox.treat(1))
-        #expect(!inbox.treat(2))
-        #expect(inbox.treat(3))
-        #expect(!inbox.treat(3))
+        let news = [1, 2, 3, 3].map { inbox.treat($0) }
+        #expect(news == [false, false, true, false])
     }
 
     @Test func valuesAndRequestsAreCountedApart() {
         var inbox = RequestInbox(treated: [1], limit: 10)
-        #expect(inbox.see(Value.ID(1)))
-        #expect(!inbox.see(Value.ID(1)))
+        let news = [1, 1].map { inbox.see(Value.ID($0)) }
+        #expect(news == [true, false])
     }
 
     @Test func onlyTheFirstRequestOfASenderAsksForItsCertificate() {
         var inbox = RequestInbox(treated: [], limit: 10)
-        #expect(inbox.hold(request(1), from: sender))
-        #expect(!inbox.hold(request(2), from: sender))
-        #expect(inbox.hold(request(3), from: stranger))
+        let asked = [(request(1), sender), (request(2), sender), (request(3), stranger)].map {
+            inbox.hold($0.0, from: $0.1)
+        }
+        #expect(asked == [true, false, true])
         #expect(inbox.waitingCount == 2)
         #expect(inbox.holds(sender))
-        #expect(inbox.release(sender).map(\.id) == [1, 2])
+        let released = inbox.release(sender).map(\.id)
+        #expect(released == [1, 2])
         #expect(!inbox.holds(sender))
-        #expect(inbox.release(sender).isEmpty)
         #expect(inbox.waitingCount == 1)
     }
 
     @Test func aSenderCannotFillTheInbox() {
         var inbox = RequestInbox(treated: [], limit: 10)
         for id in UInt64(1)...100 { _ = inbox.hold(request(id), from: sender) }
-        #expect(inbox.release(sender).map(\.id) == [1, 2, 3, 4])
+        let kept = inbox.release(sender).map(\.id)
+        #expect(kept == [1, 2, 3, 4])
     }
 }

@@ -1,6 +1,10 @@
 public import SansIO
 
 /// Cuts messages from a byte stream by `Content-Length` (RFC 3261 §18.3), however the stream is split.
+///
+/// Records of DTLS are a stream with holes: a message may span several, and any of them may be lost. There each message
+/// begins with a record, so a record that begins as messages do gives an unfinished one up, and pieces without a
+/// beginning are passed over; repetition brings what was lost.
 public struct StreamFramer: Sendable {
     /// What was found in the stream.
     public enum Frame: Hashable, Sendable {
@@ -24,13 +28,19 @@ public struct StreamFramer: Sendable {
     }
 
     private let limits: MessageLimits
+    private let mayLose: Bool
     private var buffer: [UInt8] = []
     /// How much of the buffer was used; it is dropped once for each piece received, not for each message.
     private var start = 0
     private var phase = Phase.idle
 
     /// Starts at the beginning of a stream.
-    public init(limits: MessageLimits = MessageLimits()) { self.limits = limits }
+    ///
+    /// - Parameter mayLose: whether what is received are records any of which may be lost, each a piece of one message.
+    public init(limits: MessageLimits = MessageLimits(), mayLose: Bool = false) {
+        self.limits = limits
+        self.mayLose = mayLose
+    }
 
     /// Whether an unfinished message waits for more bytes.
     public var isUnfinished: Bool {
@@ -44,12 +54,38 @@ public struct StreamFramer: Sendable {
     /// Takes the next bytes of the stream and returns what they complete.
     public mutating func receive(_ bytes: Span<UInt8>) -> [Frame] {
         var frames: [Frame] = []
+        if mayLose, !isWanted(record: bytes) { return frames }
         if case .broken = phase { return frames }
         buffer.reserveCapacity(buffer.count + bytes.count)
         for index in bytes.indices { buffer.append(bytes[index]) }
         while let frame = next() { frames.append(frame) }
         dropUsed()
         return frames
+    }
+
+    /// Whether a record goes on with what there is, or begins a message; that starts over.
+    private mutating func isWanted(record: Span<UInt8>) -> Bool {
+        if Self.beginsMessage(record) {
+            buffer = []
+            start = 0
+            phase = .idle
+            return true
+        }
+        if isUnfinished { return true }
+        return record.count > 0 && record[0] == ASCII.carriageReturn
+    }
+
+    /// How far into a record the end of a start line is looked for.
+    private static let startLineLimit = 512
+
+    /// Whether the first line is a request's or a response's.
+    private static func beginsMessage(_ record: Span<UInt8>) -> Bool {
+        var line: [UInt8] = []
+        for index in record.indices.prefix(startLineLimit) {
+            if record[index] == ASCII.carriageReturn { break }
+            line.append(record[index])
+        }
+        return line.starts(with: "SIP/2.0 ".utf8) || line.suffix(8).elementsEqual(" SIP/2.0".utf8)
     }
 
     private mutating func dropUsed() {

@@ -12,7 +12,7 @@ extension UserAgent {
             }
         }
         let frames = flows[flow]?.framer.receive(bytes) ?? []
-        watchFramer(of: flow, hasMoved: !frames.isEmpty, at: now)
+        if description.isReliable { watchFramer(of: flow, hasMoved: !frames.isEmpty, at: now) }
         return frames.flatMap { take($0, on: flow, at: now) }
     }
 
@@ -34,7 +34,9 @@ extension UserAgent {
             if let message, let method = message.method, method != .ack {
                 effects = refuse(message, with: .status(400), on: flow)
             }
-            return effects + [.ignored(.malformed(error)), .abandon(flow)]
+            effects.append(.ignored(.malformed(error)))
+            // Where pieces may be lost the next message can be found again.
+            return flows[flow]?.description.isReliable == false ? effects : effects + [.abandon(flow)]
         }
     }
 

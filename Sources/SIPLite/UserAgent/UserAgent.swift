@@ -88,7 +88,9 @@ public struct UserAgent: Machine {
         guard flows.count < configuration.maximumFlows else {
             return [.ignored(.overLimit(.flows, limit: configuration.maximumFlows))]
         }
-        flows[flow] = OpenFlow(description: description, framer: StreamFramer(limits: configuration.limits))
+        flows[flow] = OpenFlow(
+            description: description,
+            framer: StreamFramer(limits: configuration.limits, mayLose: !description.isReliable))
         return []
     }
 

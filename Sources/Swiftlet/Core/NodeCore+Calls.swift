@@ -61,6 +61,12 @@ extension NodeCore {
 
     // MARK: - Reaching devices
 
+    /// Tells what happened on the way to a device, to those who still want to know: links outlive their calls.
+    func tell(_ errand: Errand?, _ event: CallEvent) -> [Effect] {
+        guard case .call(let call)? = errand, calls[call] != nil else { return [] }
+        return [.event(.call(call, event))]
+    }
+
     private mutating func reach(
         _ peer: AccountID, for errand: Errand, saying message: Message? = nil, at now: Instant
     ) -> [Effect] {
@@ -79,9 +85,7 @@ extension NodeCore {
         else { return [] }
         guard record.devices.count < configuration.deviceLimit else { return [.ignored(.overLimit("devices"))] }
         errands[errand]?.devices.append(device)
-        var effects: [Effect] = []
-        if case .call(let call) = errand { effects.append(.event(.call(call, .deviceFound(device)))) }
-        return effects + connect(to: device, of: record.peer, for: errand, at: now)
+        return tell(errand, .deviceFound(device)) + connect(to: device, of: record.peer, for: errand, at: now)
     }
 
     /// The DHT has nothing more to tell about the peer's devices.
@@ -158,6 +162,7 @@ extension NodeCore {
         calls[call] = nil
         callOrder.removeAll { $0 == call }
         errands[.call(call)] = nil
+        sipCalls = sipCalls.filter { $0.value != call }
         for link in linkOrder where links[link]?.errand == .call(call) { retire(link, at: now) }
     }
 

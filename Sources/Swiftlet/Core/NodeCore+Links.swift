@@ -152,15 +152,12 @@ extension NodeCore {
     private func pathFound(
         _ link: LinkID, _ transport: SessionTransport, _ pair: ICEAgent.SelectedPair
     ) -> [Effect] {
-        guard let record = links[link], case .call(let call)? = record.errand else { return [] }
-        return [
-            .event(
-                .call(
-                    call,
-                    .pathFound(
-                        device: record.device, transport: transport == .tcp ? "TCP" : "UDP",
-                        local: pair.local.endpoint, remote: pair.remote.endpoint)))
-        ]
+        guard let record = links[link] else { return [] }
+        return tell(
+            record.errand,
+            .pathFound(
+                device: record.device, transport: transport == .tcp ? "TCP" : "UDP", local: pair.local.endpoint,
+                remote: pair.remote.endpoint))
     }
 
     private mutating func secure(
@@ -265,15 +262,10 @@ extension NodeCore {
             timers.set(.closeLink(link), at: now.advanced(by: configuration.idleLinkTime))
             return effects
         }
-        if case .call(let call) = errand {
-            effects.append(
-                .event(
-                    .call(
-                        call,
-                        .secured(
-                            device: record.device, protocolVersion: facts.protocolVersion,
-                            cipherSuite: facts.cipherSuite))))
-        }
+        effects += tell(
+            errand,
+            .secured(
+                device: record.device, protocolVersion: facts.protocolVersion, cipherSuite: facts.cipherSuite))
         return effects + reached(link, for: errand, at: now)
     }
 }

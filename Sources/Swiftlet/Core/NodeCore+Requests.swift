@@ -80,8 +80,7 @@ extension NodeCore {
         _ = inbox.see(value.id)
         let operation = begin(.sending)
         let effects = introduce(dht.put(value, at: key, as: operation, at: now), at: now)
-        guard case .call(let call)? = record.errand else { return effects }
-        return effects + [.event(.call(call, .requested(record.device)))]
+        return effects + tell(record.errand, .requested(record.device))
     }
 
     /// A value at the key of the device we asked: maybe its reply. Our own request lies there as well.
@@ -98,7 +97,7 @@ extension NodeCore {
         var effects: [Effect] = []
         if let listening = record.listening { effects += end(listening, at: now) }
         links[link]?.listening = nil
-        if case .call(let call)? = record.errand { effects.append(.event(.call(call, .replied(record.device)))) }
+        effects += tell(record.errand, .replied(record.device))
         return effects
             + introduce(links[link]?.machine.replied(remote.byTransport, at: now) ?? [], of: link, at: now)
     }
