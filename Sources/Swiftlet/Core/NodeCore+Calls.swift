@@ -157,12 +157,15 @@ extension NodeCore {
         return translated
     }
 
-    /// Forgets a call and retires the links that were its own.
+    /// Forgets a call and retires the links that were its own; the link a peer called by stays a while for the next call.
     private mutating func finish(_ call: CallID, at now: Instant) {
         calls[call] = nil
         callOrder.removeAll { $0 == call }
         errands[.call(call)] = nil
         sipCalls = sipCalls.filter { $0.value != call }
+        if let link = callingLinks.removeValue(forKey: call), links[link] != nil, !callingLinks.values.contains(link) {
+            timers.set(.closeLink(link), at: now.advanced(by: configuration.idleLinkTime))
+        }
         for link in linkOrder where links[link]?.errand == .call(call) { retire(link, at: now) }
     }
 
@@ -231,6 +234,7 @@ extension NodeCore {
         timers.cancel(.closeLink(link))
         let call = nextCall()
         sipCalls[sip] = call
+        callingLinks[call] = link
         add(
             CallMachine(
                 from: record.account, leg: sip, flow: incoming.flow, offer: offer, setting: mediaSetting(at: now),

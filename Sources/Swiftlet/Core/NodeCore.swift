@@ -70,6 +70,8 @@ package struct NodeCore: Machine {
     var callOrder: [CallID] = []
     /// Which call a SIP call belongs to.
     var sipCalls: [SIPLite.CallID: CallID] = [:]
+    /// The links that peers call by.
+    var callingLinks: [CallID: LinkID] = [:]
     var errands: [Errand: ErrandRecord] = [:]
     var messagesInFlight: [SIPLite.MessageID: (message: MessageNumber, link: LinkID)] = [:]
 
