@@ -32,10 +32,10 @@ import Testing
     }
 
     /// Hanging up at any moment of the call's beginning leaves nothing behind on either side.
-    @Test(arguments: 0..<30) func aCallMayBeGivenUpAtAnyMoment(step: Int) throws {
+    @Test(arguments: 0..<20) func aCallMayBeGivenUpAtAnyMoment(step: Int) throws {
         let parties = try Parties(Self.setting(200 + UInt64(step)))
         let call = parties.alice.call(parties.bob.identity.accountID)
-        try parties.scenario.run(for: .milliseconds(Int64(step) * 40))
+        try parties.scenario.run(for: .milliseconds(Int64(step) * 60))
         for incoming in parties.bob.incomingCalls where step % 2 == 0 { parties.bob.answer(incoming) }
         parties.alice.hangUp(call)
         try parties.scenario.wait(for: "end", within: .seconds(40)) { parties.alice.end(of: call) != nil }
