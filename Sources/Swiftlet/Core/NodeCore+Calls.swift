@@ -125,7 +125,10 @@ extension NodeCore {
             let reached = calls[call]?.reached(record.device.hex, on: FlowID(link), as: sip, at: now)
             return introduce(reached ?? [], of: call, at: now)
         case .message(let number):
-            guard let message = errands[errand]?.message else { return [] }
+            guard let message = errands[errand]?.message else {
+                retire(link, at: now)
+                return []
+            }
             let id = SIPLite.MessageID(rawValue: nextNumber())
             messagesInFlight[id] = (number, link)
             return introduce(

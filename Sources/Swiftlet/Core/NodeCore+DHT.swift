@@ -99,6 +99,10 @@ extension NodeCore {
     /// Takes the result of work.
     package mutating func worked(_ id: WorkID, _ result: Work.Result, at now: Instant) -> [Effect] {
         guard let purpose = work.removeValue(forKey: id) else { return [.ignored(.gone)] }
+        switch purpose {
+        case .incomingRequest, .reply: inbox.opening -= 1
+        case .announcement, .description: break
+        }
         switch (purpose, result) {
         case (.announcement, .value(let value)):
             let operation = begin(.publishing(isAnnouncement: true))
@@ -106,14 +110,9 @@ extension NodeCore {
                 dht.put(value, at: InfoHash(account.accountID), permanently: true, as: operation, at: now), at: now)
         case (.description(let link, let key), .value(let value)):
             return described(value, at: key, for: link, at: now)
-        case (.incomingRequest, .body(let body)):
-            inbox.opening -= 1
-            return requestOpened(body, at: now)
-        case (.incomingRequest, _):
-            inbox.opening -= 1
-            return [.ignored(.unusableRequest)]
+        case (.incomingRequest, .body(let body)): return requestOpened(body, at: now)
         case (.reply(let link), .body(let body)): return replyOpened(body, for: link, at: now)
-        case (.reply, _), (.announcement, _): return [.ignored(.unusableRequest)]
+        case (.incomingRequest, _), (.reply, _), (.announcement, _): return [.ignored(.unusableRequest)]
         case (.description(let link, _), _): return failed(link, because: .unreachable, at: now)
         }
     }

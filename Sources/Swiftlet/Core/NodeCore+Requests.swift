@@ -9,10 +9,15 @@ extension NodeCore {
 
     /// A value at our own key: maybe a request for us. Replies of ours lie there as well.
     mutating func requestArrived(_ value: Value) -> [Effect] {
+        open(value, for: .incomingRequest)
+    }
+
+    /// Decrypts a value that was not looked at before, unless too many are being decrypted.
+    private mutating func open(_ value: Value, for purpose: Purpose) -> [Effect] {
         guard case .encrypted = value.content, inbox.see(value.id) else { return [] }
         guard inbox.opening < configuration.openingLimit else { return [.ignored(.overLimit("opening"))] }
         inbox.opening += 1
-        return [begin(.open(value), for: .incomingRequest)]
+        return [begin(.open(value), for: purpose)]
     }
 
     mutating func requestOpened(_ body: ValueBody, at now: Instant) -> [Effect] {
@@ -80,8 +85,7 @@ extension NodeCore {
 
     /// A value at the key of the device we asked: maybe its reply. Our own request lies there as well.
     mutating func replyArrived(_ value: Value, for link: LinkID) -> [Effect] {
-        guard case .encrypted = value.content, links[link] != nil, inbox.see(value.id) else { return [] }
-        return [begin(.open(value), for: .reply(link))]
+        links[link] == nil ? [] : open(value, for: .reply(link))
     }
 
     mutating func replyOpened(_ body: ValueBody, for link: LinkID, at now: Instant) -> [Effect] {
