@@ -101,6 +101,23 @@ import Testing
         try parties.scenario.waitUntilIdle(within: .seconds(90))
     }
 
+    @Test func aLinkTheCallerLeavesOpenIsClosed() throws {
+        let scenario = Scenario(Self.setting(136))
+        let alice = try scenario.addNode("alice", Identities.alice, over: [.tcp]) { $0.lingerTime = .seconds(3600) }
+        let bob = try scenario.addNode("bob", Identities.bob, over: [.tcp])
+        try scenario.waitUntilAnnounced(bob)
+        let call = alice.call(bob.identity.accountID)
+        try scenario.wait(for: "ringing", within: .seconds(30)) { !bob.incomingCalls.isEmpty }
+        // A call keeps the link for longer than one without use may stay.
+        bob.answer(bob.incomingCalls[0])
+        try scenario.run(for: .seconds(70))
+        #expect(bob.end(of: bob.incomingCalls[0]) == nil)
+        alice.hangUp(call)
+        try scenario.run(for: .seconds(50))
+        #expect(!bob.isIdle)
+        try scenario.wait(for: "peace", within: .seconds(15)) { bob.isIdle && alice.isIdle }
+    }
+
     /// Consent of RFC 7675 runs out 30 s after the last answer, of which there may be one a second before the loss.
     @Test(arguments: [UInt64(141), 142, 144]) func aVanishedPeerIsNoticedInTime(seed: UInt64) throws {
         let parties = try Parties(Self.setting(seed), over: WholeCallTests.transports(seed: seed))

@@ -163,7 +163,10 @@ extension NodeCore {
         callOrder.removeAll { $0 == call }
         errands[.call(call)] = nil
         sipCalls = sipCalls.filter { $0.value != call }
-        for link in linkOrder where links[link]?.errand == .call(call) { retire(link, at: now) }
+        for link in linkOrder {
+            if links[link]?.errand == .call(call) { retire(link, at: now) }
+            if links[link]?.incomingCalls.contains(call) == true { vacate(link, of: call, at: now) }
+        }
     }
 
     private mutating func perform(_ command: CallMachine.SIPCommand, at now: Instant) -> [Effect] {
@@ -228,8 +231,8 @@ extension NodeCore {
         guard let bytes = incoming.offer, let offer = try? SIPLite.SessionDescription(decoding: bytes) else {
             return introduce(userAgent.decline(sip, status: 488, at: now), at: now)
         }
-        timers.cancel(.closeLink(link))
         let call = nextCall()
+        occupy(link, with: call)
         sipCalls[sip] = call
         add(
             CallMachine(
