@@ -71,13 +71,16 @@ package final class Scenario {
     ///   - transports: what its control links run over, in order of preference.
     ///   - credentials: what it shows in TLS, where that is not its own.
     ///   - isOnline: whether it knows the DHT at all.
+    ///   - adjusting: changes the node's configuration.
     package func addNode(
         _ name: String, _ identity: Identity, over transports: [SessionTransport] = [.tcp, .udp],
-        showing credentials: SecureChannel.Credentials? = nil, isOnline: Bool = true
+        showing credentials: SecureChannel.Credentials? = nil, isOnline: Bool = true,
+        adjusting: (inout NodeCore.Configuration) -> Void = { _ in }
     ) throws -> NodeHost {
         var configuration = NodeCore.Configuration()
         configuration.transports = transports
         configuration.profile = "BEGIN:VCARD\nVERSION:2.1\nFN:\(name)\nEND:VCARD\n"
+        adjusting(&configuration)
         let node = NodeHost(
             name: name, addresses: nextAddresses(), identity: identity, configuration: configuration,
             showing: try credentials ?? SecureChannel.Credentials(identity), in: world)
@@ -111,7 +114,9 @@ package final class Scenario {
     }
 
     /// Waits until nothing is left of calls: no link, no session, no socket but the DHT's, no connection.
-    package func waitUntilIdle(within patience: Duration = .seconds(15)) throws(Failure) {
+    ///
+    /// - Parameter patience: by default enough for a link whose good-bye was lost to lose its consent.
+    package func waitUntilIdle(within patience: Duration = .seconds(45)) throws(Failure) {
         try wait(for: "peace", within: patience) { [nodes] in nodes.allSatisfy(\.isIdle) }
         try run(for: .seconds(5))
         for node in nodes {

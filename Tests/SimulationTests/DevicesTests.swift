@@ -30,7 +30,7 @@ import Testing
         try scenario.wait(for: "end", within: .seconds(30)) { winner.end(of: winner.incomingCalls[0]) != nil }
         #expect(winner.end(of: winner.incomingCalls[0]) == .remoteHungUp)
         #expect(alice.end(of: call) == .hungUp)
-        try scenario.waitUntilIdle(within: .seconds(30))
+        try scenario.waitUntilIdle()
     }
 
     @Test(arguments: UInt64(511)...514) func whoDeclinesDeclinesForAll(seed: UInt64) throws {
@@ -47,6 +47,6 @@ import Testing
         }
         #expect(parties.alice.end(of: call) == .remoteDeclined)
         #expect(parties.bob.end(of: parties.bob.incomingCalls[0]) == .remoteCancelled)
-        try parties.scenario.waitUntilIdle(within: .seconds(30))
+        try parties.scenario.waitUntilIdle()
     }
 }

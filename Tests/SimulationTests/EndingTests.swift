@@ -32,10 +32,10 @@ import Testing
     }
 
     /// Hanging up at any moment of the call's beginning leaves nothing behind on either side.
-    @Test(arguments: 0..<30) func aCallMayBeGivenUpAtAnyMoment(step: Int) throws {
+    @Test(arguments: 0..<20) func aCallMayBeGivenUpAtAnyMoment(step: Int) throws {
         let parties = try Parties(Self.setting(200 + UInt64(step)))
         let call = parties.alice.call(parties.bob.identity.accountID)
-        try parties.scenario.run(for: .milliseconds(Int64(step) * 40))
+        try parties.scenario.run(for: .milliseconds(Int64(step) * 60))
         for incoming in parties.bob.incomingCalls where step % 2 == 0 { parties.bob.answer(incoming) }
         parties.alice.hangUp(call)
         try parties.scenario.wait(for: "end", within: .seconds(40)) { parties.alice.end(of: call) != nil }
@@ -99,6 +99,23 @@ import Testing
         #expect(parties.alice.end(of: call) == .unreachable)
         #expect(parties.bob.incomingCalls.isEmpty)
         try parties.scenario.waitUntilIdle(within: .seconds(90))
+    }
+
+    @Test func aLinkTheCallerLeavesOpenIsClosed() throws {
+        let scenario = Scenario(Self.setting(136))
+        let alice = try scenario.addNode("alice", Identities.alice, over: [.tcp]) { $0.lingerTime = .seconds(3600) }
+        let bob = try scenario.addNode("bob", Identities.bob, over: [.tcp])
+        try scenario.waitUntilAnnounced(bob)
+        let call = alice.call(bob.identity.accountID)
+        try scenario.wait(for: "ringing", within: .seconds(30)) { !bob.incomingCalls.isEmpty }
+        // A call keeps the link for longer than one without use may stay.
+        bob.answer(bob.incomingCalls[0])
+        try scenario.run(for: .seconds(70))
+        #expect(bob.end(of: bob.incomingCalls[0]) == nil)
+        alice.hangUp(call)
+        try scenario.run(for: .seconds(50))
+        #expect(!bob.isIdle)
+        try scenario.wait(for: "peace", within: .seconds(15)) { bob.isIdle && alice.isIdle }
     }
 
     /// Consent of RFC 7675 runs out 30 s after the last answer, of which there may be one a second before the loss.

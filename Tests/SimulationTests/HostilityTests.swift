@@ -50,7 +50,7 @@ import Testing
         }
         noise.stop()
         #expect(noise.count > 500)
-        try parties.scenario.waitUntilIdle(within: .seconds(30))
+        try parties.scenario.waitUntilIdle()
     }
 }
 

@@ -1,23 +1,37 @@
 import SansIO
 import SecureChannel
+import TestVectors
 
-/// Identities made once per run; 2048 bits, since size matters to no rule under test.
+/// Identities made for these tests and kept, so that a seed tells the same story in every run; 2048 bits, since size
+/// matters to no rule under test. Valid for ten years around the time of the worlds.
 enum Identities {
-    /// When the certificates begin: a day before the worlds do.
-    private static let notBefore: Int64 = 1_800_000_000 - 86_400
+    private struct Record: Decodable {
+        let authority: String
+        let account: String
+        let device: String
+        let chain: String
 
-    private static let keys = try! (0..<6).map { _ in try PrivateKey.generate(bits: 2048) }
-
-    static let alice = identity(account: 1, device: 2)
-    static let bob = identity(account: 3, device: 4)
-    /// Bob's other device.
-    static let bobsTablet = identity(account: 3, device: 5)
-    /// Somebody nobody expects; not on the network unless shown there.
-    static let mallory = identity(account: 5, device: 0, authority: 1)
-
-    private static func identity(account: Int, device: Int, authority: Int = 0) -> Identity {
-        try! Identity.create(
-            authorityKey: keys[authority], accountKey: keys[account], deviceKey: keys[device], notBefore: notBefore,
-            notAfter: notBefore + 10 * 365 * 86_400)
+        func identity() throws -> Identity {
+            try Identity(
+                authorityKey: PrivateKey(pem: authority), accountKey: PrivateKey(pem: account),
+                deviceKey: PrivateKey(pem: device), chain: CertificateChain(pem: chain))
+        }
     }
+
+    private static let all: [String: Identity] = {
+        let records = try? TestVectors.json("simulation/identities.json", as: [String: Record].self)
+        return records?.compactMapValues { try? $0.identity() } ?? [:]
+    }()
+
+    private static func named(_ name: String) -> Identity {
+        guard let identity = all[name] else { preconditionFailure("no identity of \(name)") }
+        return identity
+    }
+
+    static let alice = named("alice")
+    static let bob = named("bob")
+    /// Bob's other device.
+    static let bobsTablet = named("bobsTablet")
+    /// Somebody nobody expects; not on the network unless shown there.
+    static let mallory = named("mallory")
 }

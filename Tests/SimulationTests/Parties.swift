@@ -22,11 +22,11 @@ struct Parties {
 
     var world: World { scenario.world }
 
-    /// Alice calls, and Bob's device rings.
+    /// Alice calls, and Bob's device rings. Over UDP nothing repeats the word that it does, so Alice may not hear it.
     func ring() throws -> (alices: CallID, bobs: CallID) {
         let call = alice.call(bob.identity.accountID)
         try scenario.wait(for: "ringing", within: .seconds(60)) {
-            !bob.incomingCalls.isEmpty && alice.events(of: call).contains(.ringing)
+            !bob.incomingCalls.isEmpty
         }
         return (call, bob.incomingCalls[bob.incomingCalls.count - 1])
     }

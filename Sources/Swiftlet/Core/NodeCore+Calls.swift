@@ -163,10 +163,10 @@ extension NodeCore {
         callOrder.removeAll { $0 == call }
         errands[.call(call)] = nil
         sipCalls = sipCalls.filter { $0.value != call }
-        if let link = callingLinks.removeValue(forKey: call), links[link] != nil, !callingLinks.values.contains(link) {
-            timers.set(.closeLink(link), at: now.advanced(by: configuration.idleLinkTime))
+        for link in linkOrder {
+            if links[link]?.errand == .call(call) { retire(link, at: now) }
+            if links[link]?.incomingCalls.contains(call) == true { vacate(link, of: call, at: now) }
         }
-        for link in linkOrder where links[link]?.errand == .call(call) { retire(link, at: now) }
     }
 
     private mutating func perform(_ command: CallMachine.SIPCommand, at now: Instant) -> [Effect] {
@@ -231,10 +231,9 @@ extension NodeCore {
         guard let bytes = incoming.offer, let offer = try? SIPLite.SessionDescription(decoding: bytes) else {
             return introduce(userAgent.decline(sip, status: 488, at: now), at: now)
         }
-        timers.cancel(.closeLink(link))
         let call = nextCall()
+        occupy(link, with: call)
         sipCalls[sip] = call
-        callingLinks[call] = link
         add(
             CallMachine(
                 from: record.account, leg: sip, flow: incoming.flow, offer: offer, setting: mediaSetting(at: now),

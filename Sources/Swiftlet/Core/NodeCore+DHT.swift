@@ -58,7 +58,8 @@ extension NodeCore {
         let isCompleted = if case .completed = outcome { true } else { false }
         switch operation {
         case .publishing(let isAnnouncement):
-            return isAnnouncement && isCompleted ? [.event(.announced)] : []
+            guard isAnnouncement else { return certificateStored() }
+            return isCompleted ? [.event(.announced)] : []
         case .devices(let errand):
             operations[id] = nil
             return lookupFinished(for: errand, reached: isCompleted, at: now)

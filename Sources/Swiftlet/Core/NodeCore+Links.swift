@@ -20,6 +20,8 @@ struct LinkRecord: Sendable {
     /// The pair in use, once the channel is being secured.
     var pair: ICEAgent.SelectedPair?
     var transport: SessionTransport?
+    /// The calls the peer makes on it, which keep it open.
+    var incomingCalls: [CallID] = []
     /// Whether SIP runs on it.
     var isOpen = false
     /// Whether it only waits for the good-bye of TLS or DTLS.
@@ -114,6 +116,19 @@ extension NodeCore {
     /// Closes a link once the last messages on it had time to arrive.
     mutating func retire(_ link: LinkID, at now: Instant) {
         timers.set(.closeLink(link), at: now.advanced(by: configuration.lingerTime))
+    }
+
+    /// A call of the peer's began on a link, which now must not be closed for want of use.
+    mutating func occupy(_ link: LinkID, with call: CallID) {
+        timers.cancel(.closeLink(link))
+        links[link]?.incomingCalls.append(call)
+    }
+
+    /// A call is over. Its peer closes the link, unless the peer is gone or careless.
+    mutating func vacate(_ link: LinkID, of call: CallID, at now: Instant) {
+        links[link]?.incomingCalls.removeAll { $0 == call }
+        guard links[link]?.incomingCalls.isEmpty == true else { return }
+        timers.set(.closeLink(link), at: now.advanced(by: configuration.idleLinkTime))
     }
 
     // MARK: - What links want

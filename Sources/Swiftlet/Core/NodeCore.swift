@@ -70,8 +70,6 @@ package struct NodeCore: Machine {
     var callOrder: [CallID] = []
     /// Which call a SIP call belongs to.
     var sipCalls: [SIPLite.CallID: CallID] = [:]
-    /// The links that peers call by.
-    var callingLinks: [CallID: LinkID] = [:]
     var errands: [Errand: ErrandRecord] = [:]
     var messagesInFlight: [SIPLite.MessageID: (message: MessageNumber, link: LinkID)] = [:]
 
@@ -82,6 +80,7 @@ package struct NodeCore: Machine {
     /// The families in which the DHT answers.
     var connectedFamilies: [IPAddress.Family] = []
 
+    private var unstoredCertificates = 0
     private var lastNumber: UInt64 = 0
     private var lastCall: UInt64 = 0
 
@@ -112,23 +111,34 @@ package struct NodeCore: Machine {
     }
 
     /// Makes the device known to others and listens for their requests.
+    ///
+    /// The certificate goes first: who finds the announcement looks for the certificate at once.
     package mutating func publish(at now: Instant) -> [Effect] {
         let certificate = Value(
             id: Value.ID(1), data: PackedCertificate.encode(account.chain), type: .certificate)
         let device = account.chain.device
         var effects: [Effect] = []
         // OpenDHT before 3.5 looks under the short id only, from 4.x on under the hash of the long one.
-        for key in [InfoHash(device.shortID), InfoHash(hashing: device.longID.bytes)] {
+        let keys = [InfoHash(device.shortID), InfoHash(hashing: device.longID.bytes)]
+        unstoredCertificates = keys.count
+        for key in keys {
             let operation = begin(.publishing(isAnnouncement: false))
             effects += introduce(
                 dht.put(certificate, at: key, permanently: true, as: operation, at: now), at: now)
         }
-        let announcement = DeviceAnnouncement(device: account.deviceID.bytes, publicKey: device.publicKeyDER)
-        let body = ValueBody(type: .userData, data: announcement.encoded)
-        effects.append(begin(.sign(body, id: .random(using: &random)), for: .announcement))
         let operation = begin(.requests)
         return effects
             + introduce(dht.listen(requestKey(of: account.deviceID), as: operation, at: now), at: now)
+    }
+
+    /// A certificate is stored, or will be when the DHT can be reached; with the last one the announcement follows.
+    mutating func certificateStored() -> [Effect] {
+        unstoredCertificates -= 1
+        guard unstoredCertificates == 0 else { return [] }
+        let device = account.chain.device
+        let announcement = DeviceAnnouncement(device: account.deviceID.bytes, publicKey: device.publicKeyDER)
+        let body = ValueBody(type: .userData, data: announcement.encoded)
+        return [begin(.sign(body, id: .random(using: &random)), for: .announcement)]
     }
 
     // MARK: - Time
