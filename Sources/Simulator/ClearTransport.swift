@@ -32,7 +32,9 @@ package final class ClearTransport: SecureTransport, @unchecked Sendable {
     /// The number of the last flight, which only says that the client is content.
     private static let finished: UInt8 = 0xFF
 
-    package private(set) var deadline: Instant?
+    package var deadline: Instant? { repetition ?? order.deadline }
+    private var repetition: Instant?
+    private var order = RecordOrder()
     private let isClient: Bool
     private let chain: CertificateChain
     private let expected: CertificateChain
@@ -42,7 +44,6 @@ package final class ClearTransport: SecureTransport, @unchecked Sendable {
     private var wait = ClearTransport.retransmission
     private var begun = Instant.zero
     private var lastSent: UInt32 = 0
-    private var received: Set<UInt32> = []
 
     /// Prepares a session.
     package init(isClient: Bool, chain: CertificateChain, expecting expected: CertificateChain) {
@@ -56,7 +57,7 @@ package final class ClearTransport: SecureTransport, @unchecked Sendable {
         phase = .handshaking
         begun = now
         guard isClient else { return [] }
-        deadline = now.advanced(by: wait)
+        repetition = now.advanced(by: wait)
         return flight()
     }
 
@@ -65,7 +66,7 @@ package final class ClearTransport: SecureTransport, @unchecked Sendable {
         switch (phase, record) {
         case (.idle, _): return [.ignored(.notEstablished)]
         case (.over, _): return [.ignored(.over)]
-        case (.open, .data): return take(bytes)
+        case (.open, .data): return take(bytes, at: now)
         case (.open, .alert): return end(.closed)
         case (.handshaking, .alert): return end(.failed(.alert(0)))
         case (.handshaking, .data): return [.ignored(.strayDatagram)]
@@ -85,21 +86,19 @@ package final class ClearTransport: SecureTransport, @unchecked Sendable {
         }
     }
 
-    /// Data comes in whatever order it arrives, but each record once, as the window against replays has it.
-    private func take(_ record: [UInt8]) -> [SecureEffect] {
+    private func take(_ record: [UInt8], at now: Instant) -> [SecureEffect] {
         var reader = ByteReader(record.span)
         guard (try? reader.read(UInt8.self)) != nil, let number: UInt32 = try? reader.read() else {
             return [.ignored(.strayDatagram)]
         }
-        guard received.insert(number).inserted else { return [] }
-        return [.received(Array(record.dropFirst(5)))]
+        return order.insert(Array(record.dropFirst(5)), number: UInt64(number), at: now)
     }
 
     package func advance(to now: Instant) -> [SecureEffect] {
-        guard let deadline, deadline <= now, case .handshaking = phase else { return [] }
+        guard let repetition, repetition <= now, case .handshaking = phase else { return order.advance(to: now) }
         guard begun.duration(to: now) < Self.patience else { return end(.failed(.alert(0))) }
         wait = wait * 2
-        self.deadline = now.advanced(by: wait)
+        self.repetition = now.advanced(by: wait)
         return flight()
     }
 
@@ -144,7 +143,7 @@ package final class ClearTransport: SecureTransport, @unchecked Sendable {
         }
         peer = chain
         guard isClient else {
-            deadline = now.advanced(by: wait)
+            repetition = now.advanced(by: wait)
             return flight()
         }
         return [.send([Record.handshake.rawValue, Self.finished])] + establish()
@@ -153,13 +152,14 @@ package final class ClearTransport: SecureTransport, @unchecked Sendable {
     private func establish() -> [SecureEffect] {
         guard case .handshaking = phase, let peer else { return [] }
         phase = .open
-        deadline = nil
+        repetition = nil
         return [.established(PeerFacts(chain: peer, protocolVersion: "clear", cipherSuite: "none"))]
     }
 
     private func end(_ last: SecureEffect) -> [SecureEffect] {
         phase = .over
-        deadline = nil
+        repetition = nil
+        order = RecordOrder()
         return [last]
     }
 

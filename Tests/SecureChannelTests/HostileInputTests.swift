@@ -147,6 +147,7 @@ import Testing
         for _ in 0..<500 { pair.send([UInt8](repeating: 5, count: 100), fromClient: true) }
         pair.alter = { [$1] }
         pair.send([6], fromClient: true)
+        pair.giveUpGaps()
         let received = SessionPair.received(pair.serverSaw)
         #expect(received.last == 6)
         #expect(received.dropLast().allSatisfy { $0 == 5 })
@@ -181,6 +182,8 @@ import Testing
         pair.alter = { [$1] }
         pair.send([7], fromClient: true)
         pair.send([8], fromClient: false)
+        // Flights that were repeated took record numbers, so that something seems to be missing.
+        pair.giveUpGaps()
         #expect(SessionPair.received(pair.serverSaw) == [7])
         #expect(SessionPair.received(pair.clientSaw) == [8])
     }

@@ -27,9 +27,9 @@ import Testing
     @Test(arguments: UInt64(1)...50) func aWholeCallSucceeds(seed: UInt64) throws {
         let parties = try Parties(Self.setting(seed: seed), over: Self.transports(seed: seed))
         let calls = try parties.talk()
-        // What spans records of DTLS may be mixed up by the network, as nothing above puts records in order.
+        try exchangeTexts(parties, calls)
+        // A lost 180 is not repeated on flows that lose (RFC 3261 §17.2.1).
         let isStream = Self.transports(seed: seed) == [.tcp]
-        try exchangeTexts(parties, calls, repeating: isStream ? 200 : 20)
         #expect(!isStream || parties.alice.events(of: calls.alices).contains(.ringing))
         try parties.scenario.run(for: .seconds(1))
         let aliceHangsUp = seed % 2 == 0
@@ -43,11 +43,9 @@ import Testing
     }
 
     /// Each side says something, mutes, and has shown its profile.
-    private func exchangeTexts(
-        _ parties: Parties, _ calls: (alices: CallID, bobs: CallID), repeating count: Int
-    ) throws {
+    private func exchangeTexts(_ parties: Parties, _ calls: (alices: CallID, bobs: CallID)) throws {
         let (alice, bob) = (parties.alice, parties.bob)
-        let long = String(repeating: "a long message ", count: count)
+        let long = String(repeating: "a long message ", count: 200)
         alice.send("hello bob", in: calls.alices)
         alice.send(long, in: calls.alices)
         bob.send("hello alice", in: calls.bobs)

@@ -63,12 +63,22 @@ public struct StreamFramer: Sendable {
         return frames
     }
 
+    /// Gives an unfinished message up, as records after it are missing; the next one is looked for.
+    public mutating func interrupt() {
+        guard mayLose, isUnfinished else { return }
+        startOver()
+    }
+
+    private mutating func startOver() {
+        buffer = []
+        start = 0
+        phase = .idle
+    }
+
     /// Whether a record goes on with what there is, or begins a message; that starts over.
     private mutating func isWanted(record: Span<UInt8>) -> Bool {
         if Self.beginsMessage(record) {
-            buffer = []
-            start = 0
-            phase = .idle
+            startOver()
             return true
         }
         if isUnfinished { return true }

@@ -94,6 +94,9 @@ public struct UserAgent: Machine {
         return []
     }
 
+    /// Tells that pieces are missing between what a flow delivered and what it will: an unfinished message is given up.
+    public mutating func interrupt(_ flow: FlowID) { flows[flow]?.framer.interrupt() }
+
     /// Tells that a flow's channel is gone. Its calls end with ``EndReason/flowLost``, its messages have no outcome.
     public mutating func close(_ flow: FlowID, at now: Instant) -> [Effect] {
         guard flows.removeValue(forKey: flow) != nil else { return [.ignored(.unknownFlow(flow))] }

@@ -34,12 +34,10 @@ extension SecureSession {
         var effects: [SecureEffect] = []
         var passes = 0
         while true {
-            // The buffer lives across the call and has the size that is passed on.
-            let count = unsafe recordBuffer.withUnsafeMutableBytes { buffer in
-                unsafe gnutls_record_recv(session, buffer.baseAddress, buffer.count)
-            }
+            let (count, number) = readRecord()
             if count > 0 {
-                effects.append(.received(Array(recordBuffer[..<count])))
+                let record = Array(recordBuffer[..<count])
+                effects += transport == .stream ? [.received(record)] : order.insert(record, number: number, at: now)
                 continue
             }
             let status = Int32(clamping: count)
@@ -55,6 +53,19 @@ extension SecureSession {
             // Wishes for renegotiation and warnings are passed over.
             if !mayGoOn(after: status, passes: passes) { return effects + output() }
         }
+    }
+
+    /// Decrypts one record into the buffer; returns its length or GnuTLS's status, and its number within the epoch.
+    private func readRecord() -> (count: Int, number: UInt64) {
+        var header = [UInt8](repeating: 0, count: 8)
+        // Both buffers live across the call; the first has the size that is passed on, the second the eight bytes
+        // GnuTLS writes: two of the epoch, six of the record.
+        let count = unsafe recordBuffer.withUnsafeMutableBytes { buffer in
+            unsafe header.withUnsafeMutableBufferPointer { header in
+                unsafe gnutls_record_recv_seq(session, buffer.baseAddress, buffer.count, header.baseAddress)
+            }
+        }
+        return (count, header.dropFirst(2).reduce(0) { $0 << 8 | UInt64($1) })
     }
 
     /// Whether GnuTLS is to be called again at once: it stops at a warning or a dropped datagram though there is more.
@@ -93,7 +104,7 @@ extension SecureSession {
 
     private func updateDeadline() {
         guard case .datagram = transport, case .handshaking = phase else {
-            deadline = nil
+            deadline = order.deadline
             return
         }
         // GnuTLS counts by its own clock; a floor keeps a timer that is due from spinning.

@@ -35,8 +35,10 @@ public final class SecureSession: SecureTransport, @unchecked Sendable {
     /// What sessions return.
     public typealias Effect = SecureEffect
 
-    /// When the datagram timer is due next; `nil` for streams and after the handshake.
+    /// When something lost is to be repeated, or no longer waited for; `nil` for streams.
     public internal(set) var deadline: Instant?
+    /// The order of a datagram session's records.
+    var order = RecordOrder()
 
     let role: Role
     let transport: Transport
@@ -134,7 +136,7 @@ public final class SecureSession: SecureTransport, @unchecked Sendable {
     /// Repeats what may have been lost, if its time has come.
     public func advance(to now: Instant) -> [SecureEffect] {
         guard let deadline, deadline <= now else { return [] }
-        return proceed(at: now)
+        return order.advance(to: now) + proceed(at: now)
     }
 
     /// Says good-bye and ends the session.

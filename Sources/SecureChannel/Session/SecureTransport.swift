@@ -27,8 +27,10 @@ public enum SecureEffect: Hashable, Sendable {
     case send([UInt8])
     /// The handshake ended well and the peer is who was expected. Comes once, before any ``received(_:)``.
     case established(PeerFacts)
-    /// The peer sent these bytes: one record's content.
+    /// The peer sent these bytes: one record's content. Records come in the order they were sent in.
     case received([UInt8])
+    /// Datagrams only: records are missing between what came before and what follows.
+    case gap
     /// The session ended as one side wished. Nothing follows.
     case closed
     /// The session broke. Nothing follows.

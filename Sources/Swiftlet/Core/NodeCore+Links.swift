@@ -253,6 +253,7 @@ extension NodeCore {
             case .established(let facts): translated += secured(link, facts, at: now)
             case .received(let bytes):
                 translated += introduce(userAgent.receive(bytes.span, on: FlowID(link), at: now), at: now)
+            case .gap: userAgent.interrupt(FlowID(link))
             case .closed where links[link]?.isClosing == true: translated += forget(link, at: now)
             case .closed: translated += failed(link, because: .connectionLost, at: now)
             case .failed(let error): translated += failed(link, because: CallEnd(error), at: now)
