@@ -115,7 +115,8 @@ import Testing
                 defer { count += 1 }
                 guard count == round % 3 else { return [bytes] }
                 let mutant = bytes.mutated(using: &random)
-                isChanged = mutant != bytes
+                // Something behind whole records leaves these as genuine as they were.
+                isChanged = !mutant.starts(with: bytes)
                 return [mutant]
             }
             pair.start()
@@ -131,7 +132,8 @@ import Testing
             var isChanged = false
             pair.alter = { _, bytes in
                 let mutant = bytes.mutated(using: &random)
-                isChanged = mutant != bytes
+                // Something behind whole records leaves these as genuine as they were.
+                isChanged = !mutant.starts(with: bytes)
                 return [mutant]
             }
             pair.send([UInt8](repeating: 5, count: 100), fromClient: true)

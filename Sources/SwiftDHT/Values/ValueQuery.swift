@@ -59,13 +59,6 @@ public struct ValueQuery: Hashable, Sendable {
             }
         }
     }
-
-    /// Whether an answer to `other` answers this query as well.
-    public func isSatisfied(by other: ValueQuery) -> Bool {
-        guard other.conditions.allSatisfy({ conditions.contains($0) }) else { return false }
-        if select.isEmpty { return other.select.isEmpty }
-        return other.select.isEmpty || select.allSatisfy { other.select.contains($0) }
-    }
 }
 
 extension ValueQuery {

@@ -14,9 +14,10 @@ final class MediaEngine {
     private let loop: EventLoop
     private let send: (_ bytes: [UInt8], MediaPath) -> Void
     private let heard: () -> Void
+    private let recordingFailed: (AudioFileError) -> Void
     private var source: BlockSource
     private let output: Audio.Output
-    private let recorder: AudioFileWriter?
+    private var recorder: AudioFileWriter?
     private var nextBlock: Instant
     private var hasHeard = false
     private lazy var ticker = Alarm(on: loop) { [weak self] in self?.tick() }
@@ -25,14 +26,17 @@ final class MediaEngine {
     /// - Parameters:
     ///   - send: carries a datagram over one of the plan's paths.
     ///   - heard: called once, with the first authentic audio of the peer.
+    ///   - recordingFailed: called at most once, when the recording cannot go on; the call does.
     init(
         _ plan: MediaPlan, audio: Audio, clock: WallClock, on loop: EventLoop,
-        send: @escaping (_ bytes: [UInt8], MediaPath) -> Void, heard: @escaping () -> Void
+        send: @escaping (_ bytes: [UInt8], MediaPath) -> Void, heard: @escaping () -> Void,
+        recordingFailed: @escaping (AudioFileError) -> Void
     ) throws {
         self.plan = plan
         self.loop = loop
         self.send = send
         self.heard = heard
+        self.recordingFailed = recordingFailed
         var configuration = AudioSession.Configuration(
             localKey: plan.localKey, remoteKey: plan.remoteKey, controlMode: .clear, wallClock: clock)
         configuration.payloadType = plan.payloadType
@@ -48,14 +52,16 @@ final class MediaEngine {
     func start() { tick() }
 
     /// Takes a datagram of the call's media session that is not STUN.
-    func receive(_ datagram: Span<UInt8>, on base: Endpoint) {
+    ///
+    /// RTP proves itself. RTCP in clear does not, so that it must come by the nominated pair.
+    func receive(_ datagram: Span<UInt8>, on base: Endpoint, from peer: Endpoint) {
         var bytes = [UInt8](datagram)
         if base == plan.rtp.local {
             let receipt = session.receiveRTP(&bytes, at: loop.now)
             guard !hasHeard, receipt == .accepted else { return }
             hasHeard = true
             heard()
-        } else {
+        } else if peer == plan.rtcp.remote {
             _ = session.receiveRTCP(bytes, at: loop.now)
         }
     }
@@ -65,7 +71,7 @@ final class MediaEngine {
         ticker.set(nil)
         reporter.set(nil)
         for datagram in session.goodbye(at: loop.now) { send(datagram, plan.rtcp) }
-        try? recorder?.close()
+        record { recorder throws(AudioFileError) in try recorder.close() }
     }
 
     private func tick() {
@@ -86,8 +92,17 @@ final class MediaEngine {
     private func play(_ block: [Int16]) {
         switch output {
         case .discard: break
-        case .file: try? recorder?.append(block)
+        case .file: record { recorder throws(AudioFileError) in try recorder.append(block) }
         case .blocks(let sink): sink(block)
+        }
+    }
+
+    /// Does something with the recording, if there is one, and ends it at the first failure.
+    private func record(_ step: (AudioFileWriter) throws(AudioFileError) -> Void) {
+        guard let recorder else { return }
+        do throws(AudioFileError) { try step(recorder) } catch {
+            self.recorder = nil
+            recordingFailed(error)
         }
     }
 

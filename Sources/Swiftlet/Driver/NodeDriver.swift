@@ -221,7 +221,7 @@ final class NodeDriver {
     /// Media goes straight to its engine; everything else is the core's.
     private func received(_ bytes: Span<UInt8>, for session: SessionID, on base: Endpoint, from peer: Endpoint) {
         if case .media(let call) = session, !ICEAgent.isSTUN(bytes) {
-            media[call]?.receive(bytes, on: base)
+            media[call]?.receive(bytes, on: base, from: peer)
         } else {
             perform(core.receive([UInt8](bytes), for: session, on: base, from: peer, at: loop.now))
         }
@@ -268,7 +268,10 @@ final class NodeDriver {
                 send: { [weak self] bytes, path in
                     self?.sessions[.media(call)]?.send(bytes, from: path.local, to: path.remote)
                 },
-                heard: { [weak self] in self?.report(.call(call, .firstAudio)) })
+                heard: { [weak self] in self?.report(.call(call, .firstAudio)) },
+                recordingFailed: { [log] error in
+                    log.warning("recording ended", metadata: ["call": "\(call.rawValue)", "error": "\(error)"])
+                })
         } catch {
             log.warning("no media", metadata: ["call": "\(call.rawValue)", "error": "\(error)"])
             return perform(core.hangUp(call, at: loop.now))

@@ -21,8 +21,6 @@ final class SessionSockets {
     private var datagramSockets: [Endpoint: DatagramSocket] = [:]
     private var listeners: [StreamListener] = []
     private var streams: [ICEAgent.ConnectionID: StreamSocket] = [:]
-    /// Datagrams that could not be sent, of whatever cause; the protocols above repeat what matters.
-    private(set) var sendFailures = 0
 
     init(on loop: EventLoop, handlers: Handlers) {
         self.loop = loop
@@ -73,10 +71,8 @@ final class SessionSockets {
     }
 
     func send(_ bytes: [UInt8], from base: Endpoint, to peer: Endpoint) {
-        guard let socket = datagramSockets[base], (try? socket.send(bytes, to: peer)) != nil else {
-            sendFailures += 1
-            return
-        }
+        // The socket counts what it could not send; the protocols above repeat what matters.
+        try? datagramSockets[base]?.send(bytes, to: peer)
     }
 
     func close() {
