@@ -98,16 +98,7 @@ public struct MessagePackReader: ~Escapable {
     @_lifetime(copy self)
     @_lifetime(self: copy self)
     public mutating func takeString() throws(WireError) -> Span<UInt8> {
-        let start = offset
-        let count: Int
-        switch try reader.read(UInt8.self) {
-        case let byte where byte & 0xE0 == 0xA0: count = Int(byte & 0x1F)
-        case 0xD9: count = Int(try reader.read(UInt8.self))
-        case 0xDA: count = Int(try reader.read(UInt16.self))
-        case 0xDB: count = Int(try reader.read(UInt32.self))
-        default: throw .malformed("string", at: start)
-        }
-        return try reader.take(count)
+        try reader.take(try readStringHeader())
     }
 
     /// Reads text; ill-formed UTF-8 is refused.
@@ -123,15 +114,36 @@ public struct MessagePackReader: ~Escapable {
     @_lifetime(copy self)
     @_lifetime(self: copy self)
     public mutating func takeBinary() throws(WireError) -> Span<UInt8> {
+        try reader.take(try readBinaryHeader())
+    }
+
+    /// Reads how many bytes of text or binary follow, whether or not they are there; for streams that are cut anywhere.
+    @_lifetime(self: copy self)
+    public mutating func readByteCount() throws(WireError) -> Int {
+        try peek() == .string ? try readStringHeader() : try readBinaryHeader()
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func readStringHeader() throws(WireError) -> Int {
         let start = offset
-        let count: Int
         switch try reader.read(UInt8.self) {
-        case 0xC4: count = Int(try reader.read(UInt8.self))
-        case 0xC5: count = Int(try reader.read(UInt16.self))
-        case 0xC6: count = Int(try reader.read(UInt32.self))
+        case let byte where byte & 0xE0 == 0xA0: return Int(byte & 0x1F)
+        case 0xD9: return Int(try reader.read(UInt8.self))
+        case 0xDA: return Int(try reader.read(UInt16.self))
+        case 0xDB: return Int(try reader.read(UInt32.self))
+        default: throw .malformed("string", at: start)
+        }
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func readBinaryHeader() throws(WireError) -> Int {
+        let start = offset
+        switch try reader.read(UInt8.self) {
+        case 0xC4: return Int(try reader.read(UInt8.self))
+        case 0xC5: return Int(try reader.read(UInt16.self))
+        case 0xC6: return Int(try reader.read(UInt32.self))
         default: throw .malformed("binary", at: start)
         }
-        return try reader.take(count)
     }
 
     /// Copies bytes that old encoders wrote as `bin`, `str` or an array of small integers.
