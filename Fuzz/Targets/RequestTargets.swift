@@ -14,4 +14,22 @@ extension FuzzTarget {
         let again = try? DeviceAnnouncement(decoding: announcement.encoded)
         try require(again == announcement, "\(announcement) survives")
     }
+
+    /// The bodies of connection requests and answers.
+    static let connectionRequest = FuzzTarget(name: "connection-request") { bytes throws(Finding) in
+        guard let request = try? ConnectionRequest(decoding: bytes) else { return }
+        let written = request.encoded
+        let again = try? ConnectionRequest(decoding: written)
+        try require(again?.encoded == written, "\(request) survives")
+        let known = (again?.id, again?.isAnswer, again?.connectionType, again?.extension?.version)
+        try require(
+            known == (request.id, request.isAnswer, request.connectionType, request.extension?.version),
+            "the fields survive")
+    }
+
+    /// The bodies of contact requests.
+    static let trustRequest = FuzzTarget(name: "trust-request") { bytes throws(Finding) in
+        guard let request = try? TrustRequest(decoding: bytes) else { return }
+        try require((try? TrustRequest(decoding: request.encoded)) == request, "\(request) survives")
+    }
 }
