@@ -12,6 +12,9 @@ struct AccountFiles {
     /// What an imported archive held that means nothing here; secret, as the name server's key is among it.
     private var othersFile: URL { accountFolder.appending(path: "archive.json") }
 
+    /// The largest file that is read, in bytes: contacts may be spelt longer here than in the archive they came from.
+    private static let maximumBytes = 2 * AccountArchive.maximumBytes
+
     init(_ folder: URL) { self.folder = folder }
 
     /// Makes the folders of an account to come; an account that is there already is reported.
@@ -56,7 +59,7 @@ struct AccountFiles {
         guard PrivateFile.exists(file.path) else { return [] }
         let bytes: [UInt8]
         do {
-            bytes = try PrivateFile.read(file.path, isSecret: true, limit: AccountArchive.maximumBytes)
+            bytes = try PrivateFile.read(file.path, isSecret: true, limit: Self.maximumBytes)
         } catch { throw .storage(error) }
         do throws(WireError) {
             guard let members = try JSON(decoding: bytes).asObject else { throw .malformed(.json, at: 0) }
