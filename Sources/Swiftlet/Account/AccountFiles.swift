@@ -42,9 +42,11 @@ struct AccountFiles {
 
     /// Keeps what the archive holds beyond the identity and the name.
     func write(_ archive: AccountArchive) throws(AccountError) {
-        try write(archive.contacts.json.encoded, to: contactsFile)
+        try write(archive.contacts)
         try write(JSON.object(archive.others).encoded, to: othersFile)
     }
+
+    func write(_ contacts: ContactList) throws(AccountError) { try write(contacts.json.encoded, to: contactsFile) }
 
     func contacts() throws(AccountError) -> ContactList { ContactList(try members(of: contactsFile)) }
 
