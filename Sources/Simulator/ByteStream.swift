@@ -99,6 +99,14 @@ package final class ByteStream {
         ended?()
     }
 
+    /// Forgets the connection without a word, as a machine does that loses power; the peer's segments go nowhere.
+    func vanish() {
+        guard !isClosed else { return }
+        leave()
+        peer?.peer = nil
+        peer = nil
+    }
+
     private func leave() {
         phase = .closed
         handlers = nil

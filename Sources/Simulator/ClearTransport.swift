@@ -37,7 +37,7 @@ package final class ClearTransport: SecureTransport, @unchecked Sendable {
     private var order = RecordOrder()
     private let isClient: Bool
     private let chain: CertificateChain
-    private let expected: CertificateChain
+    private let expected: PeerExpectation
     private var phase = Phase.idle
     private var pieces: [[UInt8]?] = []
     private var peer: CertificateChain?
@@ -46,7 +46,7 @@ package final class ClearTransport: SecureTransport, @unchecked Sendable {
     private var lastSent: UInt32 = 0
 
     /// Prepares a session.
-    package init(isClient: Bool, chain: CertificateChain, expecting expected: CertificateChain) {
+    package init(isClient: Bool, chain: CertificateChain, expecting expected: PeerExpectation) {
         self.isClient = isClient
         self.chain = chain
         self.expected = expected
@@ -136,7 +136,7 @@ package final class ClearTransport: SecureTransport, @unchecked Sendable {
 
     private func meet(_ text: [UInt8], at now: Instant) -> [SecureEffect] {
         guard let chain = try? CertificateChain(decoding: text) else { return end(.failed(.unreadableCertificate)) }
-        guard chain == expected else {
+        guard expected.accepts(chain) else {
             let error = SecureChannelError.unexpectedPeer(
                 account: chain.accountID ?? chain.device.shortID, device: chain.device.shortID)
             return [.send([Record.alert.rawValue])] + end(.failed(error))

@@ -133,17 +133,17 @@ extension NodeHost {
 
     func secure(
         _ link: LinkID, as role: ControlLink.SecureRole, over transport: SessionTransport,
-        expecting chain: CertificateChain
+        expecting peer: PeerExpectation
     ) {
         let session: any SecureTransport
         switch transport {
         case .udp:
-            session = ClearTransport(isClient: role == .client, chain: credentials.chain, expecting: chain)
+            session = ClearTransport(isClient: role == .client, chain: credentials.chain, expecting: peer)
         case .tcp:
             do throws(SecureChannelError) {
                 session = try SecureSession(
                     role: role == .client ? .client : .server, transport: .stream, credentials: credentials,
-                    expecting: .chain(chain), trust: trust, clock: world.clock)
+                    expecting: peer, trust: trust, clock: world.clock)
             } catch { return input { $0.secureOutput([.failed(error)], for: link, at: $1) } }
         }
         let channel = LinkChannel(session, in: world) { [weak self] in

@@ -26,8 +26,13 @@ package final class NodeHost: Host {
 
     unowned let world: World
     let credentials: SecureChannel.Credentials
-    let trust: Trust
+    private let configuration: NodeCore.Configuration
+    var trust: Trust { configuration.trust }
     var core: NodeCore
+    /// How often the node was started, so that nothing of an earlier run reaches a later one.
+    private var run = 0
+    /// The requests that were treated, as a driver keeps them on disk.
+    private var treatedRequests: [UInt64] = []
     var id = HostID(rawValue: 0)
     var random: RandomSource
     var sessions: [SessionID: SessionPorts] = [:]
@@ -61,7 +66,7 @@ package final class NodeHost: Host {
         self.identity = identity
         self.world = world
         self.credentials = credentials
-        trust = configuration.trust
+        self.configuration = configuration
         random = world.splitRandom()
         core = NodeCore(
             account: NodeCore.Account(identity, displayName: name), configuration: configuration, clock: world.clock,
@@ -72,6 +77,16 @@ package final class NodeHost: Host {
                 input { $0.receiveDHT(bytes, from: source, at: $1) }
             }
         }
+        input { $0.publish(at: $1) }
+    }
+
+    /// Starts another run of the node, which knows what earlier ones kept; what happened is told from its beginning.
+    func begin() {
+        run += 1
+        (work, moments, endedCalls, sound) = (0, [], [], [:])
+        core = NodeCore(
+            account: NodeCore.Account(identity, displayName: name), configuration: configuration,
+            treatedRequests: treatedRequests, clock: world.clock, random: world.splitRandom())
         input { $0.publish(at: $1) }
     }
 
@@ -176,15 +191,15 @@ package final class NodeHost: Host {
         case .gather(let session, let components): gather(session, components: components)
         case .network(let session, let action): perform(action, of: session)
         case .release(let session): release(session)
-        case .secure(let link, let role, let transport, let chain):
-            secure(link, as: role, over: transport, expecting: chain)
+        case .secure(let link, let role, let transport, let peer):
+            secure(link, as: role, over: transport, expecting: peer)
         case .secureInput(let link, let bytes): channels[link]?.receive(bytes)
         case .secureSend(let link, let bytes): channels[link]?.send(bytes)
         case .secureClose(let link): closeChannel(link)
         case .work(let id, let piece): start(piece, as: id)
         case .startMedia(let call, let plan): startAudio(plan, of: call)
         case .stopMedia(let call): stopAudio(of: call)
-        case .remember: break
+        case .remember(let request): treatedRequests.append(request)
         case .event(let event): tell(event)
         case .ignored(let reason): keep("\(reason)")
         }
@@ -216,7 +231,8 @@ package final class NodeHost: Host {
     private func start(_ piece: Work, as workID: WorkID) {
         let result = piece.perform(as: identity)
         work += 1
-        world.schedule(after: drawWorkTime()) { [weak self] in
+        world.schedule(after: drawWorkTime()) { [weak self, run] in
+            guard self?.run == run else { return }
             self?.work -= 1
             self?.input { $0.worked(workID, result, at: $1) }
         }

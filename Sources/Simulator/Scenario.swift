@@ -39,6 +39,9 @@ package final class Scenario {
     package private(set) var nodes: [NodeHost] = []
     private var hostCount: UInt32 = 0
 
+    /// How long links are kept for the next call: short, so that peace is not far.
+    package static let warmLinkTime = Duration.seconds(20)
+
     /// Grows the DHT and lets it settle.
     package init(_ setting: Setting) {
         self.setting = setting
@@ -79,15 +82,19 @@ package final class Scenario {
     ) throws -> NodeHost {
         var configuration = NodeCore.Configuration()
         configuration.transports = transports
+        configuration.warmLinkTime = Self.warmLinkTime
         configuration.profile = "BEGIN:VCARD\nVERSION:2.1\nFN:\(name)\nEND:VCARD\n"
         adjusting(&configuration)
         let node = NodeHost(
             name: name, addresses: nextAddresses(), identity: identity, configuration: configuration,
             showing: try credentials ?? SecureChannel.Credentials(identity), in: world)
         nodes.append(node)
-        if isOnline { node.bootstrap(dhtHosts.prefix(2).flatMap(\.endpoints)) }
+        if isOnline { node.bootstrap(contacts) }
         return node
     }
+
+    /// Where nodes enter the DHT.
+    package var contacts: [Endpoint] { dhtHosts.prefix(2).flatMap(\.endpoints) }
 
     /// Runs until something holds.
     ///
@@ -115,8 +122,9 @@ package final class Scenario {
 
     /// Waits until nothing is left of calls: no link, no session, no socket but the DHT's, no connection.
     ///
-    /// - Parameter patience: by default enough for a link whose good-bye was lost to lose its consent.
-    package func waitUntilIdle(within patience: Duration = .seconds(45)) throws(Failure) {
+    /// - Parameter patience: by default enough for a link that waits for the next call, and whose good-bye is lost, to
+    ///   lose its consent.
+    package func waitUntilIdle(within patience: Duration = .seconds(70)) throws(Failure) {
         try wait(for: "peace", within: patience) { [nodes] in nodes.allSatisfy(\.isIdle) }
         try run(for: .seconds(5))
         for node in nodes {

@@ -105,9 +105,10 @@ extension ICEAgent {
     /// check from it. Application data of others is none of the session's.
     public func isPeer(_ source: Endpoint) -> Bool {
         let source = source.unmapped
-        return remotes.contains {
+        let isKnown = remotes.contains {
             $0.transport == .udp && $0.endpoint.address == source.address && $0.endpoint.port == source.port
         }
+        return isKnown || earlyChecks.contains { $0.source == source }
     }
 
     /// Tells that no more candidates will come; ``Configuration/patience`` starts anew.

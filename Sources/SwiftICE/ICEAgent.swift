@@ -107,6 +107,11 @@ public struct ICEAgent: Machine {
         return effects
     }
 
+    /// Changes the role before the start, where it only turns out with the remote description.
+    public mutating func assume(_ role: Role) {
+        if state == .new { self.role = role }
+    }
+
     /// Starts the checks; legal once, in state ``State/new``.
     ///
     /// Candidates that cannot be used are passed over; checks that came before are taken up now.

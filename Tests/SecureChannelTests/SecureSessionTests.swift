@@ -73,7 +73,9 @@ import Testing
     @Test(arguments: transports)
     func theServersChainMustBeTheExpectedOne(transport: SecureSession.Transport) throws {
         let expectations: [PeerExpectation] = [
-            .chain(Fixture.mallory.chain), .device(Fixture.keys[2].publicKey), .account(Fixture.mallory.accountID),
+            .chain(Fixture.mallory.chain), .device(Fixture.keys[2].publicKey, of: Fixture.alice.accountID),
+            .device(Fixture.alice.deviceKey.publicKey, of: Fixture.mallory.accountID),
+            .account(Fixture.mallory.accountID),
         ]
         for expectation in expectations {
             let pair = try SessionPair(transport, clientExpects: expectation)
@@ -101,7 +103,7 @@ import Testing
     @Test(arguments: transports)
     func theOtherExpectationsAreMet(transport: SecureSession.Transport) throws {
         let pair = try SessionPair(
-            transport, clientExpects: .device(Fixture.alice.deviceKey.publicKey),
+            transport, clientExpects: .device(Fixture.alice.deviceKey.publicKey, of: Fixture.alice.accountID),
             serverExpects: .account(Fixture.bob.accountID))
         pair.start()
         #expect(pair.areEstablished)

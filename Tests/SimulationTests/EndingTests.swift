@@ -103,7 +103,10 @@ import Testing
 
     @Test func aLinkTheCallerLeavesOpenIsClosed() throws {
         let scenario = Scenario(Self.setting(136))
-        let alice = try scenario.addNode("alice", Identities.alice, over: [.tcp]) { $0.lingerTime = .seconds(3600) }
+        let alice = try scenario.addNode("alice", Identities.alice, over: [.tcp]) {
+            $0.dialects = [.direct]
+            $0.lingerTime = .seconds(3600)
+        }
         let bob = try scenario.addNode("bob", Identities.bob, over: [.tcp])
         try scenario.waitUntilAnnounced(bob)
         let call = alice.call(bob.identity.accountID)

@@ -20,6 +20,19 @@ struct Parties {
         try scenario.waitUntilAnnounced(bob)
     }
 
+    /// Alice and Bob, each of a kind of its own.
+    init(
+        _ setting: Scenario.Setting, alice aliceTransports: [SessionTransport],
+        _ adjustAlice: (inout NodeCore.Configuration) -> Void, bob bobTransports: [SessionTransport],
+        _ adjustBob: (inout NodeCore.Configuration) -> Void
+    ) throws {
+        scenario = Scenario(setting)
+        alice = try scenario.addNode("alice", Identities.alice, over: aliceTransports, adjusting: adjustAlice)
+        bob = try scenario.addNode("bob", Identities.bob, over: bobTransports, adjusting: adjustBob)
+        try scenario.waitUntilAnnounced(alice)
+        try scenario.waitUntilAnnounced(bob)
+    }
+
     var world: World { scenario.world }
 
     /// Alice calls, and Bob's device rings. Over UDP nothing repeats the word that it does, so Alice may not hear it.

@@ -1,5 +1,6 @@
 import SecureChannel
 import SwiftDHT
+import SwiftICE
 import Testing
 
 @testable import Swiftlet
@@ -29,7 +30,15 @@ import Testing
     private let sender = ShortID(decoding: [UInt8](repeating: 7, count: 20))!
     private let stranger = ShortID(decoding: [UInt8](repeating: 8, count: 20))!
 
-    private func request(_ id: UInt64) -> CallRequest { CallRequest(id: id, descriptions: [1, 2, 3]) }
+    private static let key = Result { try PrivateKey.generate(bits: 2048).publicKey }
+
+    private func request(_ id: UInt64) throws -> LinkRequest {
+        let credentials = try #require(Credentials(fragment: "12345678", password: "123456789012345678901234"))
+        let description = SwiftICE.SessionDescription(credentials: credentials, candidates: [])
+        return LinkRequest(
+            ConnectionRequest(id: id, session: description, isAnswer: false, connectionType: ""),
+            from: try Self.key.get(), in: .shortID)
+    }
 
     @Test func requestsOfEarlierRunsAreTreatedAlready() {
         var inbox = RequestInbox(treated: [1, 2], limit: 10)
@@ -43,9 +52,9 @@ import Testing
         #expect(news == [true, false])
     }
 
-    @Test func onlyTheFirstRequestOfASenderAsksForItsCertificate() {
+    @Test func onlyTheFirstRequestOfASenderAsksForItsCertificate() throws {
         var inbox = RequestInbox(treated: [], limit: 10)
-        let asked = [(request(1), sender), (request(2), sender), (request(3), stranger)].map {
+        let asked = try [(request(1), sender), (request(2), sender), (request(3), stranger)].map {
             inbox.hold($0.0, from: $0.1)
         }
         #expect(asked == [true, false, true])
@@ -57,9 +66,9 @@ import Testing
         #expect(inbox.waitingCount == 1)
     }
 
-    @Test func aSenderCannotFillTheInbox() {
+    @Test func aSenderCannotFillTheInbox() throws {
         var inbox = RequestInbox(treated: [], limit: 10)
-        for id in UInt64(1)...100 { _ = inbox.hold(request(id), from: sender) }
+        for id in UInt64(1)...100 { _ = inbox.hold(try request(id), from: sender) }
         let kept = inbox.release(sender).map(\.id)
         #expect(kept == [1, 2, 3, 4])
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Swiftlet
 
-/// Two control links over a wire without delay, that carries datagrams and no connections.
+/// Two control links over a wire without delay, that carries datagrams and no connections. Clients speak first.
 struct LinkPair {
     var caller: ControlLink
     var callee: ControlLink?
@@ -16,28 +16,34 @@ struct LinkPair {
     static let callerAddress = Endpoint(.v4(0x0A00_0001), port: 5000)
     static let calleeAddress = Endpoint(.v4(0x0A00_0002), port: 6000)
 
-    init(over transports: [SessionTransport]) {
+    /// How a record of DTLS begins.
+    static let record: [UInt8] = [22, 254, 253, 0]
+    let dialect: Dialect
+
+    init(over transports: [SessionTransport], in dialect: Dialect = .direct, guessing guess: Dialect? = nil) {
+        self.dialect = dialect
         var random = RandomSource.seeded(1)
         caller = ControlLink(
-            outgoingOver: transports, configuration: SwiftICE.Configuration(), timing: .init(), random: &random)
+            asking: guess ?? dialect, over: transports, configuration: SwiftICE.Configuration(), timing: .init(),
+            random: &random)
     }
 
     /// Exchanges the descriptions.
     mutating func introduce(over transports: [SessionTransport]) throws {
         let request = try #require(start())
         var answering = ControlLink(
-            answering: try SessionOffer(decoding: request).byTransport, over: transports,
-            configuration: SwiftICE.Configuration(), timing: .init(), random: &calleeRandom)
+            answering: request, in: dialect, over: transports, configuration: SwiftICE.Configuration(),
+            timing: .init(), random: &calleeRandom)
         let started = answering.start(at: now)
         callee = answering
         take(started, fromCaller: false)
         for transport in transports { gatherCallee(transport) }
         let reply = try #require(calleeWants.description)
-        take(caller.replied(try SessionOffer(decoding: reply).byTransport, at: now), fromCaller: true)
+        take(caller.replied(reply, in: dialect, at: now), fromCaller: true)
     }
 
     /// Gathers and describes the caller's side.
-    private mutating func start() -> [UInt8]? {
+    private mutating func start() -> SessionOffer? {
         let started = caller.start(at: now)
         take(started, fromCaller: true)
         for case .gather(let transport) in started {
@@ -64,10 +70,18 @@ struct LinkPair {
         now = end
     }
 
+    /// The client's first record.
+    private mutating func speak(fromCaller: Bool) {
+        let effects =
+            fromCaller ? caller.transmit(Self.record, at: now) : callee?.transmit(Self.record, at: now) ?? []
+        take(effects, fromCaller: fromCaller)
+    }
+
     mutating func take(_ effects: [ControlLink.Effect], fromCaller: Bool) {
         for effect in effects {
             guard case .network(.udp, .send(let bytes, let base, let target)) = effect else {
                 if fromCaller { callerWants.append(effect) } else { calleeWants.append(effect) }
+                if case .secure(.client, _, _) = effect { speak(fromCaller: fromCaller) }
                 continue
             }
             if fromCaller, target == Self.calleeAddress {
@@ -80,8 +94,8 @@ struct LinkPair {
 }
 
 extension [ControlLink.Effect] {
-    var description: [UInt8]? {
-        for case .describe(let bytes) in self { return bytes }
+    var description: SessionOffer? {
+        for case .describe(let sessions) in self { return sessions }
         return nil
     }
 
@@ -106,8 +120,7 @@ extension [ControlLink.Effect] {
 
 @Suite struct ControlLinkTests {
     private let base = LinkPair.callerAddress
-    /// How a record of DTLS begins.
-    private let record: [UInt8] = [22, 254, 253, 0]
+    private let record = LinkPair.record
 
     @Test func aLinkDescribesItselfOnceEverythingIsKnown() {
         var link = LinkPair(over: [.tcp, .udp]).caller
@@ -149,13 +162,29 @@ extension [ControlLink.Effect] {
         #expect(now == .zero.advanced(by: .seconds(30)))
     }
 
-    @Test func bothSidesOfADatagramLinkAgreeWhoIsClient() throws {
-        var pair = LinkPair(over: [.udp])
+    @Test(arguments: Dialect.allCases, Dialect.allCases) func bothSidesOfADatagramLinkAgreeWhoIsClient(
+        dialect: Dialect, guess: Dialect
+    ) throws {
+        var pair = LinkPair(over: [.udp], in: dialect, guessing: guess)
         try pair.introduce(over: [.udp])
         pair.run(for: .seconds(5))
         let (callers, callees) = (try #require(pair.callerWants.secured), try #require(pair.calleeWants.secured))
         #expect(callers.1 == .udp && callees.1 == .udp)
-        #expect(callers.0 == .client && callees.0 == .server)
+        #expect(callers.0 != callees.0)
+        // After a wrong guess, checks that overtake the reply may settle the roles the other way.
+        guard guess == dialect else { return }
+        // The requester controls in the first flow, the answering side in the other.
+        #expect(callers.0 == (dialect == .direct ? .client : .server))
+    }
+
+    @Test func twoSwiftletsDoNotWaitLongForConnections() throws {
+        var pair = LinkPair(over: [.tcp, .udp], in: .multiplexed)
+        try pair.introduce(over: [.tcp, .udp])
+        pair.run(for: .milliseconds(200))
+        #expect(pair.calleeWants.secured == nil)
+        pair.run(for: .milliseconds(800))
+        #expect(pair.calleeWants.secured?.0 == .client && pair.calleeWants.secured?.1 == .udp)
+        #expect(pair.callerWants.secured?.0 == .server && pair.callerWants.secured?.1 == .udp)
     }
 
     @Test func datagramsAreTakenWhereConnectionsFail() throws {
@@ -191,8 +220,8 @@ extension [ControlLink.Effect] {
         try pair.introduce(over: [.udp])
         var random = RandomSource.seeded(3)
         var link = ControlLink(
-            answering: [:], over: [.tcp, .udp], configuration: SwiftICE.Configuration(), timing: .init(),
-            random: &random)
+            answering: SessionOffer(udp: nil, tcp: nil), in: .direct, over: [.tcp, .udp],
+            configuration: SwiftICE.Configuration(), timing: .init(), random: &random)
         #expect(link.start(at: .zero).failure == .noPath)
     }
 
@@ -217,9 +246,10 @@ extension [ControlLink.Effect] {
             let effects = pair.callee?.receive(record, on: LinkPair.calleeAddress, from: stranger, at: pair.now)
             #expect(effects == [.ignored(.stray)])
         }
+        #expect(pair.calleeWants.secured == nil)
         pair.run(for: .seconds(5))
-        #expect(pair.calleeWants.inputs.isEmpty)
-        #expect(pair.calleeWants.secured?.1 == .udp, "decided by time alone")
+        #expect(pair.calleeWants.inputs == [record], "the client's own")
+        #expect(pair.calleeWants.secured?.1 == .udp)
     }
 
     @Test func closingIsDoneOnce() throws {
@@ -229,7 +259,7 @@ extension [ControlLink.Effect] {
         #expect(effects.contains(.release(.tcp)) && effects.contains(.release(.udp)))
         #expect(pair.caller.close().isEmpty)
         #expect(pair.caller.deadline == nil)
-        #expect(pair.caller.replied([:], at: pair.now).isEmpty)
+        #expect(pair.caller.replied(SessionOffer(udp: nil, tcp: nil), in: .direct, at: pair.now).isEmpty)
         #expect(pair.caller.transmit([1], at: pair.now).isEmpty)
     }
 }

@@ -70,15 +70,16 @@ public struct PeerFacts: Hashable, Sendable {
 public enum PeerExpectation: Hashable, Sendable {
     /// Exactly these certificates, as found on the DHT.
     case chain(CertificateChain)
-    /// A device with this key.
-    case device(PublicKey)
+    /// The device with this key, of this account.
+    case device(PublicKey, of: ShortID)
     /// Any device of this account.
     case account(ShortID)
 
-    func accepts(_ peer: CertificateChain) -> Bool {
+    /// Whether this is the chain of whom is expected.
+    package func accepts(_ peer: CertificateChain) -> Bool {
         switch self {
         case .chain(let chain): peer == chain
-        case .device(let key): peer.device.publicKeyDER == key.der
+        case .device(let key, let account): peer.device.publicKeyDER == key.der && peer.accountID == account
         case .account(let id): peer.accountID == id
         }
     }

@@ -119,7 +119,9 @@ package struct CallMachine: Machine {
     // MARK: - Devices
 
     /// The link to one of the peer's devices is ready for SIP.
-    mutating func reached(_ device: String, on flow: FlowID, as sip: SIPLite.CallID, at now: Instant) -> [Effect] {
+    mutating func reached(
+        _ device: String, on flow: FlowID, as sip: SIPLite.CallID, traits: PeerTraits = PeerTraits(), at now: Instant
+    ) -> [Effect] {
         guard case .inviting = phase else { return [] }
         legs.append(Leg(flow: flow, sip: sip, device: device, isInvited: false))
         return inviteWhereReady()

@@ -4,14 +4,14 @@ package import SwiftICE
 
 /// The way to one device: two ICE sessions raced, described to the peer through the DHT, and one of them secured.
 ///
-/// TCP is preferred; UDP is taken when TCP failed, or is late by ``Timing/grace``, or when the peer took it.
-/// Whoever ends up controlling in the chosen session is the TLS or DTLS client.
+/// Whoever ends up controlling in a session is its TLS or DTLS client, and decides: TCP is preferred, UDP is taken when
+/// TCP failed or is late. The other side follows the first bytes of the client.
 package struct ControlLink: Machine {
     package enum Effect: Hashable, Sendable {
         /// Open sockets for this session on every usable address.
         case gather(SessionTransport)
         /// Carry these descriptions to the peer: as the request of an outgoing link, as the reply of an incoming one.
-        case describe([UInt8])
+        case describe(SessionOffer)
         case network(SessionTransport, NetworkAction)
         /// Start TLS or DTLS over the chosen session.
         case secure(SecureRole, SessionTransport, pair: ICEAgent.SelectedPair)
@@ -45,7 +45,7 @@ package struct ControlLink: Machine {
         case ice(ICEAgent.Reason)
         /// A datagram that belongs to no session.
         case stray
-        /// More early datagrams than are kept.
+        /// More early input than is kept.
         case overflow
     }
 
@@ -55,11 +55,23 @@ package struct ControlLink: Machine {
         package var reply = Duration.seconds(30)
         /// From the descriptions to the secured channel.
         package var negotiation = Duration.seconds(60)
-        /// How much longer than UDP the preferred TCP may take.
+        /// How much longer than UDP the preferred TCP may take in the first flow, whose peers are slow to begin.
         package var grace = Duration.milliseconds(1500)
+        /// The same between two Swiftlets, which begin both at once.
+        package var racingGrace = Duration.milliseconds(300)
+
+        /// How long the peer of a link that was idle may show no sign of life when the link is used again.
+        package var doubt = Duration.seconds(3)
 
         /// The times that suit stock peers.
         package init() {}
+
+        func grace(in dialect: Dialect) -> Duration {
+            switch dialect {
+            case .direct: grace
+            case .multiplexed: racingGrace
+            }
+        }
     }
 
     private enum Phase {
@@ -89,62 +101,67 @@ package struct ControlLink: Machine {
         var agent: ICEAgent
         var state: State
 
+        init(
+            _ transport: SessionTransport, role: Role, configuration: SwiftICE.Configuration, random: RandomSource
+        ) {
+            self.transport = transport
+            agent = ICEAgent(configuration: configuration, role: role, components: 1, random: random)
+            state = .gathering
+        }
+
         var pair: ICEAgent.SelectedPair? {
             guard case .connected(let pair) = state else { return nil }
             return pair
         }
     }
 
-    /// How many datagrams of a peer that is ahead of us are kept until we have a pair as well.
-    static let earlyDatagramLimit = 8
+    /// How many datagrams, or pieces of a stream, of a peer that is ahead of us are kept until we have a pair as well.
+    static let earlyInputLimit = 16
 
     private let isOutgoing: Bool
+    /// The flow that is spoken: of an outgoing link a guess, until the reply tells.
+    private(set) var dialect: Dialect
     private let timing: Timing
     /// The sessions, in order of preference.
     private var sessions: [Session]
     private var phase = Phase.gathering
     private var timers = TimerTable<Timer>()
     private var mayDescribe: Bool
-    private var earlyDatagrams: [[UInt8]] = []
+    /// Records that came while negotiating.
+    private var early: [(transport: SessionTransport, bytes: [UInt8])] = []
     /// What the peer of an incoming link sent with its request.
-    private var remote: [SessionTransport: SwiftICE.SessionDescription]
+    private var remote: SessionOffer
 
-    /// A link we ask for. It describes itself once ``allowDescription(at:)`` was called, as a request can only be
-    /// sealed for a peer whose certificate is known.
+    /// A link we ask for, probably in this dialect. It describes itself once ``allowDescription(at:)`` was called, as a
+    /// request can only be sealed for a peer whose key is known.
     init(
-        outgoingOver transports: [SessionTransport], configuration: SwiftICE.Configuration, timing: Timing,
-        random: inout RandomSource
+        asking dialect: Dialect, over transports: [SessionTransport], configuration: SwiftICE.Configuration,
+        timing: Timing, random: inout RandomSource
     ) {
         isOutgoing = true
+        self.dialect = dialect
         self.timing = timing
         mayDescribe = false
-        remote = [:]
-        sessions = transports.map {
-            Session(
-                transport: $0,
-                agent: ICEAgent(
-                    configuration: configuration, role: .controlling, components: 1, random: random.split()),
-                state: .gathering)
+        remote = SessionOffer(udp: nil, tcp: nil)
+        sessions = transports.map { transport in
+            Session(transport, role: dialect.requesterRole, configuration: configuration, random: random.split())
         }
     }
 
-    /// A link a peer asked for. Its TCP session starts controlling like the caller's own, as in the first Jami;
-    /// the conflict is settled by ICE.
+    /// A link a peer asked for in this dialect.
     init(
-        answering remote: [SessionTransport: SwiftICE.SessionDescription], over transports: [SessionTransport],
+        answering remote: SessionOffer, in dialect: Dialect, over transports: [SessionTransport],
         configuration: SwiftICE.Configuration, timing: Timing, random: inout RandomSource
     ) {
         isOutgoing = false
+        self.dialect = dialect
         self.timing = timing
         mayDescribe = true
         self.remote = remote
-        sessions = transports.filter { remote[$0] != nil }.map {
+        sessions = transports.filter { remote[$0] != nil }.map { transport in
             Session(
-                transport: $0,
-                agent: ICEAgent(
-                    configuration: configuration, role: $0 == .tcp ? .controlling : .controlled, components: 1,
-                    random: random.split()),
-                state: .gathering)
+                transport, role: dialect.answererRole(over: transport), configuration: configuration,
+                random: random.split())
         }
     }
 
@@ -173,13 +190,13 @@ package struct ControlLink: Machine {
         return describeIfReady(at: now)
     }
 
-    /// The reply to our request arrived.
-    mutating func replied(
-        _ descriptions: [SessionTransport: SwiftICE.SessionDescription], at now: Instant
-    ) -> [Effect] {
+    /// The reply to our request arrived, in this dialect.
+    mutating func replied(_ descriptions: SessionOffer, in dialect: Dialect, at now: Instant) -> [Effect] {
         guard case .waitingForReply = phase else { return [] }
         timers.cancel(.reply)
+        self.dialect = dialect
         remote = descriptions
+        for index in sessions.indices { sessions[index].agent.assume(dialect.requesterRole) }
         return negotiate(at: now)
     }
 
@@ -193,7 +210,8 @@ package struct ControlLink: Machine {
         }
         // Anybody may send here, and a single record can decide which session is taken.
         guard sessions[index].agent.isPeer(peer) else { return [.ignored(.stray)] }
-        return receiveRecord(datagram, at: index, now: now)
+        guard let first = datagram.first, (20...63).contains(first) else { return [.ignored(.stray)] }
+        return receiveSecured(datagram, over: .udp)
     }
 
     mutating func accept(on base: Endpoint, from peer: Endpoint, at now: Instant) -> ICEAgent.ConnectionID? {
@@ -280,14 +298,14 @@ package struct ControlLink: Machine {
         return [effect]
     }
 
-    private func localDescriptions() -> [UInt8] {
+    private func localDescriptions() -> SessionOffer {
         func description(_ transport: SessionTransport) -> SwiftICE.SessionDescription? {
             sessions.first { $0.transport == transport }.map {
                 SwiftICE.SessionDescription(
                     credentials: $0.agent.localCredentials, candidates: $0.agent.localCandidates)
             }
         }
-        return SessionOffer(udp: description(.udp), tcp: description(.tcp)).bytes
+        return SessionOffer(udp: description(.udp), tcp: description(.tcp))
     }
 
     private mutating func negotiate(at now: Instant) -> [Effect] {
@@ -306,42 +324,56 @@ package struct ControlLink: Machine {
         return effects + choose(at: now, patient: true)
     }
 
-    /// Decides which session is secured, once that can be decided.
+    /// Decides which session is secured, once that can be decided, and by whom it is to be decided.
     private mutating func choose(at now: Instant, patient: Bool) -> [Effect] {
         guard case .negotiating = phase else { return [] }
         for session in sessions {
             switch session.state {
-            case .connected(let pair): return secure(session.transport, pair: pair, role: session.agent.role)
+            case .connected(let pair):
+                return session.agent.role == .controlling ? secure(session.transport, pair: pair, as: .client) : []
             case .failed: continue
             case .gathering, .gathered, .running:
                 guard patient else { continue }
-                if hasPair, !timers.isSet(.grace) { timers.set(.grace, at: now.advanced(by: timing.grace)) }
+                if hasPair, !timers.isSet(.grace) {
+                    timers.set(.grace, at: now.advanced(by: timing.grace(in: dialect)))
+                }
                 return []
             }
         }
         return sessions.allSatisfy { $0.hasFailed } ? fail(.noPath) : []
     }
 
-    private mutating func secure(_ transport: SessionTransport, pair: ICEAgent.SelectedPair, role: Role) -> [Effect] {
+    private mutating func secure(
+        _ transport: SessionTransport, pair: ICEAgent.SelectedPair, as role: SecureRole
+    ) -> [Effect] {
         phase = .securing(transport)
         timers.cancel(.grace)
-        defer { earlyDatagrams = [] }
-        let start = Effect.secure(role == .controlling ? .client : .server, transport, pair: pair)
-        return [start] + (transport == .udp ? earlyDatagrams.map { .secureInput($0) } : [])
+        let inputs = early.filter { $0.transport == transport }.map { Effect.secureInput($0.bytes) }
+        early = []
+        return [.secure(role, transport, pair: pair)] + inputs
     }
 
-    /// A DTLS record. From a peer that is the client it also says that the peer took UDP.
-    private mutating func receiveRecord(_ datagram: [UInt8], at index: Int, now: Instant) -> [Effect] {
-        guard let first = datagram.first, (20...63).contains(first) else { return [.ignored(.stray)] }
+    /// Bytes for TLS or DTLS. From a peer that is the client the first ones also say which session it took.
+    private mutating func receiveSecured(_ bytes: [UInt8], over transport: SessionTransport) -> [Effect] {
         switch phase {
-        case .securing(.udp): return [.secureInput(datagram)]
-        case .negotiating:
-            guard earlyDatagrams.count < Self.earlyDatagramLimit else { return [.ignored(.overflow)] }
-            earlyDatagrams.append(datagram)
-            guard let pair = sessions[index].pair, sessions[index].agent.role == .controlled else { return [] }
-            return secure(.udp, pair: pair, role: .controlled)
-        case .gathering, .waitingForReply, .securing, .closed: return [.ignored(.stray)]
+        case .securing(transport): return [.secureInput(bytes)]
+        case .waitingForReply, .negotiating:
+            guard early.count < Self.earlyInputLimit else {
+                // A stream cannot go on without what is left out; the client repeats its datagrams.
+                return transport == .tcp ? fail(.lost) : [.ignored(.overflow)]
+            }
+            early.append((transport, bytes))
+            return followClient(over: transport)
+        case .gathering, .securing, .closed: return [.ignored(.stray)]
         }
+    }
+
+    /// Takes the session the peer has begun to secure, where the peer is the client.
+    private mutating func followClient(over transport: SessionTransport) -> [Effect] {
+        guard case .negotiating = phase, let index = index(of: transport), let pair = sessions[index].pair,
+            sessions[index].agent.role == .controlled, early.contains(where: { $0.transport == transport })
+        else { return [] }
+        return secure(transport, pair: pair, as: .server)
     }
 
     private mutating func translate(
@@ -358,7 +390,7 @@ package struct ControlLink: Machine {
             case .write(let bytes, let connection):
                 translated.append(.network(transport, .write(bytes, on: connection)))
             case .disconnect(let connection): translated.append(.network(transport, .disconnect(connection)))
-            case .received(let bytes, _): translated.append(.secureInput(bytes))
+            case .received(let bytes, _): translated += receiveSecured(bytes, over: transport)
             case .selected(let pair, _): translated += selected(pair, for: transport, at: now)
             case .completed: break
             case .failed: translated += sessionFailed(transport, at: now)
@@ -374,10 +406,7 @@ package struct ControlLink: Machine {
         guard let index = index(of: transport) else { return [] }
         sessions[index].state = .connected(pair)
         guard case .negotiating = phase else { return [] }
-        if transport == .udp, !earlyDatagrams.isEmpty, sessions[index].agent.role == .controlled {
-            return [.connected(transport, pair: pair)] + secure(.udp, pair: pair, role: .controlled)
-        }
-        return [.connected(transport, pair: pair)] + choose(at: now, patient: true)
+        return [.connected(transport, pair: pair)] + followClient(over: transport) + choose(at: now, patient: true)
     }
 
     private mutating func sessionFailed(_ transport: SessionTransport, at now: Instant) -> [Effect] {
@@ -422,5 +451,15 @@ func earlier(_ left: Instant?, _ right: Instant?) -> Instant? {
     case (let left?, let right?): min(left, right)
     case (let left?, nil): left
     case (nil, let right): right
+    }
+}
+
+extension SessionOffer {
+    /// The description of one session.
+    subscript(transport: SessionTransport) -> SwiftICE.SessionDescription? {
+        switch transport {
+        case .tcp: tcp
+        case .udp: udp
+        }
     }
 }

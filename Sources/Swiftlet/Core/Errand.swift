@@ -15,8 +15,10 @@ struct ErrandRecord: Sendable {
     var devices: [DeviceID] = []
     /// Whether the DHT may still find devices.
     var isLooking = true
-    /// Links that may still become ready.
+    /// Links that may still become ready, or turn out to be dead.
     var openLinks: [LinkID] = []
+    /// Messages whose outcome is open.
+    var unansweredMessages = 0
     /// Why the last link failed.
     var lastFailure: CallEnd?
 
@@ -26,5 +28,5 @@ struct ErrandRecord: Sendable {
     }
 
     /// Whether nothing can come of it any more.
-    var isExhausted: Bool { !isLooking && openLinks.isEmpty }
+    var isExhausted: Bool { !isLooking && openLinks.isEmpty && unansweredMessages == 0 }
 }

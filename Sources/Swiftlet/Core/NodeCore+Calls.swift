@@ -59,84 +59,6 @@ extension NodeCore {
         callOrder.append(call)
     }
 
-    // MARK: - Reaching devices
-
-    /// Tells what happened on the way to a device, to those who still want to know: links outlive their calls.
-    func tell(_ errand: Errand?, _ event: CallEvent) -> [Effect] {
-        guard case .call(let call)? = errand, calls[call] != nil else { return [] }
-        return [.event(.call(call, event))]
-    }
-
-    private mutating func reach(
-        _ peer: AccountID, for errand: Errand, saying message: Message? = nil, at now: Instant
-    ) -> [Effect] {
-        errands[errand] = ErrandRecord(peer: peer, message: message)
-        let operation = begin(.devices(errand))
-        return introduce(dht.get(InfoHash(peer), as: operation, at: now), at: now)
-    }
-
-    /// A value at the peer's account: maybe the announcement of a device.
-    mutating func announcementFound(_ value: Value, for errand: Errand, at now: Instant) -> [Effect] {
-        guard let record = errands[errand], value.type == .userData, value.ownerID == InfoHash(record.peer),
-            value.isGenuine(verifier: KeyVerifier()), let data = value.body?.data,
-            let announcement = try? DeviceAnnouncement(decoding: data),
-            let device = DeviceID(decoding: announcement.device), device != account.deviceID,
-            !record.devices.contains(device)
-        else { return [] }
-        guard record.devices.count < configuration.deviceLimit else { return [.ignored(.overLimit("devices"))] }
-        errands[errand]?.devices.append(device)
-        return tell(errand, .deviceFound(device)) + connect(to: device, of: record.peer, for: errand, at: now)
-    }
-
-    /// The DHT has nothing more to tell about the peer's devices.
-    mutating func lookupFinished(for errand: Errand, reached: Bool, at now: Instant) -> [Effect] {
-        errands[errand]?.isLooking = false
-        if errands[errand]?.devices.isEmpty == true { errands[errand]?.lastFailure = reached ? .notFound : .offline }
-        return concludeIfExhausted(errand, at: now)
-    }
-
-    mutating func linkGone(_ link: LinkID, from errand: Errand, at now: Instant) -> [Effect] {
-        errands[errand]?.openLinks.removeAll { $0 == link }
-        return concludeIfExhausted(errand, at: now)
-    }
-
-    private mutating func concludeIfExhausted(_ errand: Errand, at now: Instant) -> [Effect] {
-        guard let record = errands[errand], record.isExhausted else { return [] }
-        errands[errand] = nil
-        let why = record.lastFailure ?? .notFound
-        switch errand {
-        case .call(let call):
-            return introduce(calls[call]?.noMoreDevices(because: why, at: now) ?? [], of: call, at: now)
-        case .message(let number): return [.event(.messageOutcome(number, .failed(why)))]
-        }
-    }
-
-    /// A link is ready for what it was asked for.
-    mutating func reached(_ link: LinkID, for errand: Errand, at now: Instant) -> [Effect] {
-        guard let record = links[link] else { return [] }
-        switch errand {
-        case .call(let call):
-            guard calls[call] != nil else {
-                retire(link, at: now)
-                return []
-            }
-            let sip = SIPLite.CallID(rawValue: nextNumber())
-            sipCalls[sip] = call
-            let reached = calls[call]?.reached(record.device.hex, on: FlowID(link), as: sip, at: now)
-            return introduce(reached ?? [], of: call, at: now)
-        case .message(let number):
-            guard let message = errands[errand]?.message else {
-                retire(link, at: now)
-                return []
-            }
-            let id = SIPLite.MessageID(rawValue: nextNumber())
-            messagesInFlight[id] = (number, link)
-            return introduce(
-                userAgent.sendMessage(Body(message), on: FlowID(link), to: record.account.hex, as: id, at: now), at: now
-            )
-        }
-    }
-
     // MARK: - What calls want
 
     mutating func introduce(_ effects: [CallMachine.Effect], of call: CallID, at now: Instant) -> [Effect] {
@@ -157,15 +79,20 @@ extension NodeCore {
         return translated
     }
 
-    /// Forgets a call and retires the links that were its own; the link a peer called by stays a while for the next call.
+    /// Forgets a call and lets its links go, which stay a while for the next call.
     private mutating func finish(_ call: CallID, at now: Instant) {
         calls[call] = nil
         callOrder.removeAll { $0 == call }
-        errands[.call(call)] = nil
+        let errand = Errand.call(call)
+        errands[errand] = nil
         sipCalls = sipCalls.filter { $0.value != call }
         for link in linkOrder {
-            if links[link]?.errand == .call(call) { retire(link, at: now) }
-            if links[link]?.incomingCalls.contains(call) == true { vacate(link, of: call, at: now) }
+            guard let record = links[link], record.calls.contains(call) || record.errands.contains(errand) else {
+                continue
+            }
+            links[link]?.calls.removeAll { $0 == call }
+            links[link]?.errands.removeAll { $0 == errand }
+            settle(link, at: now)
         }
     }
 
@@ -191,8 +118,8 @@ extension NodeCore {
         var translated: [Effect] = []
         for effect in effects {
             switch effect {
-            case .send(let bytes, let flow): translated.append(.secureSend(LinkID(flow), bytes))
-            case .abandon(let flow): translated += failed(LinkID(flow), because: .connectionLost, at: now)
+            case .send(let bytes, let flow): translated += send(bytes, on: flow, at: now)
+            case .abandon(let flow): translated += abandon(flow, at: now)
             case .incoming(let sip, let incoming): translated += ring(sip, incoming, at: now)
             case .ringing(let sip): translated += forward(sip, at: now) { $0.ringing(sip) }
             case .answered(let sip, let description, _):
@@ -202,7 +129,7 @@ extension NodeCore {
             case .ended(let sip, let reason): translated += ended(sip, reason, at: now)
             case .message(let body, let sip?, _): translated += forward(sip, at: now) { $0.received(body) }
             case .message(let body, nil, let flow):
-                guard let peer = links[LinkID(flow)]?.account else { continue }
+                guard let peer = flowLinks[flow].flatMap({ links[$0]?.account }) else { continue }
                 translated.append(.event(.message(Message(body), from: peer)))
             case .information(let body, let sip): translated += forward(sip, at: now) { $0.informed(body) }
             case .messageOutcome(let id, let status): translated += messageEnded(id, status, at: now)
@@ -224,8 +151,8 @@ extension NodeCore {
     private mutating func ring(
         _ sip: SIPLite.CallID, _ incoming: UserAgent.IncomingCall, at now: Instant
     ) -> [Effect] {
-        let link = LinkID(incoming.flow)
-        guard let record = links[link], calls.count < configuration.callLimit else {
+        guard let link = flowLinks[incoming.flow], let record = links[link], calls.count < configuration.callLimit
+        else {
             return introduce(userAgent.decline(sip, status: 486, at: now), at: now)
         }
         guard let bytes = incoming.offer, let offer = try? SIPLite.SessionDescription(decoding: bytes) else {
@@ -249,16 +176,5 @@ extension NodeCore {
         let effects = forward(sip, at: now) { $0.ended(sip, because: reason) }
         sipCalls[sip] = nil
         return effects
-    }
-
-    private mutating func messageEnded(_ id: SIPLite.MessageID, _ status: Int?, at now: Instant) -> [Effect] {
-        guard let (number, link) = messagesInFlight.removeValue(forKey: id) else { return [] }
-        retire(link, at: now)
-        guard let status, (200...299).contains(status) else {
-            errands[.message(number)]?.lastFailure = status.map { .refused(status: $0) } ?? .connectionLost
-            return linkGone(link, from: .message(number), at: now)
-        }
-        guard errands.removeValue(forKey: .message(number)) != nil else { return [] }
-        return [.event(.messageOutcome(number, .delivered))]
     }
 }

@@ -44,11 +44,10 @@ extension NodeCore {
 
     private mutating func found(_ value: Value, for id: OperationID, at now: Instant) -> [Effect] {
         switch operations[id] {
-        case .requests: requestArrived(value)
-        case .replies(let link): replyArrived(value, for: link)
+        case .mailbox(let mailbox): mailArrived(value, in: mailbox)
+        case .callReplies(let link): callReplyArrived(value, for: link)
         case .devices(let errand): announcementFound(value, for: errand, at: now)
-        case .linkCertificate(let link): certificateFound(value, for: link, operation: id, at: now)
-        case .requestCertificate(let sender): certificateFound(value, of: sender, operation: id, at: now)
+        case .certificate(let device): certificateFound(value, of: device, at: now)
         case .publishing, .sending, nil: []
         }
     }
@@ -63,18 +62,13 @@ extension NodeCore {
         case .devices(let errand):
             operations[id] = nil
             return lookupFinished(for: errand, reached: isCompleted, at: now)
-        case .linkCertificate(let link):
+        case .certificate(let device):
             operations[id] = nil
-            return certificateMissing(for: link, at: now)
-        case .requestCertificate(let sender):
-            operations[id] = nil
-            guard inbox.holds(sender) else { return [] }
-            _ = inbox.release(sender)
-            return [.ignored(.unknownSender(sender))]
+            return certificateMissing(of: device, operation: id, at: now)
         case .sending:
             operations[id] = nil
             return []
-        case .requests, .replies: return []
+        case .mailbox, .callReplies: return []
         }
     }
 
@@ -84,23 +78,13 @@ extension NodeCore {
         return introduce(dht.cancel(id, at: now), at: now)
     }
 
-    /// A chain from a certificate value, if it holds and belongs to this device.
-    func trustedChain(_ value: Value, of device: DeviceID, at now: Instant) -> CertificateChain? {
-        guard value.type == .certificate, let data = value.body?.data,
-            let chain = try? CertificateChain(decoding: data),
-            chain.device.shortID == device,
-            (try? configuration.trust.verify(chain, at: clock.unixSeconds(at: now))) != nil
-        else { return nil }
-        return chain
-    }
-
     // MARK: - Work
 
     /// Takes the result of work.
     package mutating func worked(_ id: WorkID, _ result: Work.Result, at now: Instant) -> [Effect] {
         guard let purpose = work.removeValue(forKey: id) else { return [.ignored(.gone)] }
         switch purpose {
-        case .incomingRequest, .reply: inbox.opening -= 1
+        case .mail, .callReply: inbox.opening -= 1
         case .announcement, .description: break
         }
         switch (purpose, result) {
@@ -108,11 +92,11 @@ extension NodeCore {
             let operation = begin(.publishing(isAnnouncement: true))
             return introduce(
                 dht.put(value, at: InfoHash(account.accountID), permanently: true, as: operation, at: now), at: now)
-        case (.description(let link, let key), .value(let value)):
-            return described(value, at: key, for: link, at: now)
-        case (.incomingRequest, .body(let body)): return requestOpened(body, at: now)
-        case (.reply(let link), .body(let body)): return replyOpened(body, for: link, at: now)
-        case (.incomingRequest, _), (.reply, _), (.announcement, _): return [.ignored(.unusableRequest)]
+        case (.description(let link, let keys), .value(let value)):
+            return described(value, at: keys, for: link, at: now)
+        case (.mail(let mailbox), .body(let body)): return mailOpened(body, in: mailbox, at: now)
+        case (.callReply(let link), .body(let body)): return callReplyOpened(body, for: link, at: now)
+        case (.mail, _), (.callReply, _), (.announcement, _): return [.ignored(.unusableRequest)]
         case (.description(let link, _), _): return failed(link, because: .unreachable, at: now)
         }
     }

@@ -15,7 +15,7 @@ extension NodeCore {
         /// Close all sockets and connections of a session.
         case release(SessionID)
         /// Start TLS or DTLS for a link; its output comes back as ``NodeCore/secureOutput(_:for:at:)``.
-        case secure(LinkID, ControlLink.SecureRole, SessionTransport, expecting: CertificateChain)
+        case secure(LinkID, ControlLink.SecureRole, SessionTransport, expecting: PeerExpectation)
         /// Bytes from the peer for a link's TLS or DTLS.
         case secureInput(LinkID, [UInt8])
         /// Plain bytes for a link's peer.
@@ -36,6 +36,7 @@ extension NodeCore {
     package enum Reason: Sendable {
         case dht(DHT.Reason)
         case link(LinkID, ControlLink.Reason)
+        case channel(LinkID, Multiplexer.Reason)
         case call(CallID, CallMachine.Reason)
         case sip(String)
         /// A value at a request key that is no request for us.

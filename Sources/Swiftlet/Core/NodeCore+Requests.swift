@@ -3,13 +3,18 @@ internal import SecureChannel
 internal import SwiftDHT
 internal import SwiftICE
 
-/// Call requests: what comes to our key, and the replies to what we asked.
+/// What comes into our mailboxes, and the replies to what we asked.
 extension NodeCore {
-    // MARK: - Incoming
+    // MARK: - Mail
 
-    /// A value at our own key: maybe a request for us. Replies of ours lie there as well.
-    mutating func requestArrived(_ value: Value) -> [Effect] {
-        open(value, for: .incomingRequest)
+    /// A value in a mailbox of ours: a request, or a reply. What we put there ourselves lies there as well.
+    mutating func mailArrived(_ value: Value, in mailbox: Mailbox) -> [Effect] {
+        open(value, for: .mail(mailbox))
+    }
+
+    /// A value at the key of the device we asked: maybe its reply. Our own request lies there as well.
+    mutating func callReplyArrived(_ value: Value, for link: LinkID) -> [Effect] {
+        links[link] == nil ? [] : open(value, for: .callReply(link))
     }
 
     /// Decrypts a value that was not looked at before, unless too many are being decrypted.
@@ -20,95 +25,234 @@ extension NodeCore {
         return [begin(.open(value), for: purpose)]
     }
 
-    mutating func requestOpened(_ body: ValueBody, at now: Instant) -> [Effect] {
-        guard body.type == .iceCandidates, let owner = body.owner, let sender = try? PublicKey(der: owner).shortID,
-            sender != account.deviceID, let request = try? CallRequest(decoding: body.data)
-        else { return [.ignored(.unusableRequest)] }
-        guard inbox.treat(request.id) else { return [.ignored(.repeatedRequest)] }
-        guard inbox.waitingCount < configuration.pendingRequestLimit else {
-            return [.ignored(.overLimit("pendingRequests"))]
+    /// Something in a mailbox was decrypted, and its signature holds.
+    mutating func mailOpened(_ body: ValueBody, in mailbox: Mailbox, at now: Instant) -> [Effect] {
+        guard let owner = body.owner, let sender = try? PublicKey(der: owner), sender != account.deviceKey else {
+            return [.ignored(.unusableRequest)]
         }
-        let remember = Effect.remember(requestID: request.id)
-        guard inbox.hold(request, from: sender) else { return [remember] }
-        let operation = begin(.requestCertificate(sender))
-        let query = ValueQuery(where: [.type(.certificate)])
-        return [remember]
-            + introduce(dht.get(InfoHash(sender), matching: query, as: operation, at: now), at: now)
+        switch (mailbox, body.type) {
+        case (.callRequests, .iceCandidates):
+            guard let request = try? CallRequest(decoding: body.data),
+                let request = LinkRequest(request, from: sender)
+            else { break }
+            return requested(request, at: now)
+        case (.shortID, .userData), (.longID, .userData):
+            guard body.userType == ConnectionRequest.userType,
+                let request = try? ConnectionRequest(decoding: body.data)
+            else { break }
+            return request.isAnswer
+                ? replied(request, by: sender.shortID, at: now)
+                : requested(LinkRequest(request, from: sender, in: mailbox), at: now)
+        default: break
+        }
+        return [.ignored(.unusableRequest)]
     }
 
-    /// The certificate of a device that asked for a link.
-    mutating func certificateFound(
-        _ value: Value, of sender: DeviceID, operation: OperationID, at now: Instant
+    // MARK: - Incoming
+
+    /// Somebody asks for a link.
+    private mutating func requested(_ request: LinkRequest, at now: Instant) -> [Effect] {
+        guard inbox.treat(request.id) else { return [.ignored(.repeatedRequest)] }
+        let remember = Effect.remember(requestID: request.id)
+        let sender = request.sender
+        if let owner = knownDevices.account(of: sender.shortID) {
+            return [remember] + answer(request, from: owner, at: now)
+        }
+        guard inbox.waitingCount < configuration.pendingRequestLimit else {
+            return [remember, .ignored(.overLimit("pendingRequests"))]
+        }
+        guard inbox.hold(request, from: sender.shortID) else { return [remember] }
+        return [remember] + findCertificate(of: sender.shortID, long: sender.longID, at: now)
+    }
+
+    /// The account of a device that asked for links became known.
+    mutating func answerWaiting(
+        of device: DeviceID, from owner: AccountID, key: PublicKey, at now: Instant
     ) -> [Effect] {
-        guard let chain = trustedChain(value, of: sender, at: now), let peer = chain.accountID else {
-            return [.ignored(.untrustedSender(sender))]
-        }
-        var effects = end(operation, at: now)
-        for request in inbox.release(sender) {
-            effects += answer(request, from: peer, device: sender, chain: chain, at: now)
-        }
+        var effects: [Effect] = []
+        for request in inbox.release(device) { effects += answer(request, from: owner, at: now) }
         return effects
     }
 
-    private mutating func answer(
-        _ request: CallRequest, from peer: AccountID, device: DeviceID, chain: CertificateChain, at now: Instant
-    ) -> [Effect] {
-        guard links.count < configuration.linkLimit, incomingLinks(of: device) < configuration.linksPerDeviceLimit
-        else { return [.ignored(.overLimit("links"))] }
-        guard let remote = try? SessionOffer(decoding: request.descriptions) else {
-            return [.ignored(.unusableRequest)]
+    private mutating func answer(_ request: LinkRequest, from peer: AccountID, at now: Instant) -> [Effect] {
+        let device = request.sender.shortID
+        guard risingLinks(askedBy: device) < configuration.linksPerDeviceLimit else {
+            return [.ignored(.overLimit("linksPerDevice"))]
         }
+        let (hasRoom, effects) = makeRoom(at: now)
+        guard hasRoom else { return effects }
         let machine = ControlLink(
-            answering: remote.byTransport, over: configuration.transports, configuration: configuration.ice,
-            timing: configuration.linkTiming, random: &random)
-        let link = addLink(
-            LinkRecord(
-                machine: machine, device: device, account: peer, chain: chain, requestID: request.id, errand: nil))
-        return [.event(.requestReceived(from: peer, device: device))]
+            answering: request.sessions, in: request.mailbox.dialect, over: configuration.transports,
+            configuration: configuration.ice, timing: configuration.linkTiming, random: &random)
+        var record = LinkRecord(
+            machine: machine, device: device, account: peer, key: request.sender, requestID: request.id,
+            replyMailbox: request.mailbox)
+        record.traits = request.traits
+        let link = addLink(record)
+        return effects + [.event(.requestReceived(from: peer, device: device))]
             + introduce(links[link]?.machine.start(at: now) ?? [], of: link, at: now)
     }
 
-    private func incomingLinks(of device: DeviceID) -> Int {
-        linkOrder.count { links[$0]?.device == device && links[$0]?.errand == nil }
+    private func risingLinks(askedBy device: DeviceID) -> Int {
+        linkOrder.count { link in
+            links[link].map { $0.device == device && !$0.isOutgoing && $0.stage == .rising } ?? false
+        }
     }
 
     // MARK: - Outgoing
 
+    /// Tells the peer of our sessions: as a reply, or as a request in the flow it probably speaks.
+    mutating func describe(_ link: LinkID, _ sessions: SessionOffer, at now: Instant) -> [Effect] {
+        links[link]?.description = sessions
+        guard let record = links[link], let key = record.key else { return [.ignored(.gone)] }
+        let dialect = record.machine.dialect
+        if let mailbox = record.replyMailbox {
+            // In the first flow both sides write at the key of the device that is asked.
+            let owner = dialect == .direct ? account.deviceKey : key
+            return [seal(sessions, of: record, for: link, to: key, in: dialect, at: [mailbox.key(of: owner)])]
+        }
+        if configuration.dialects.count > 1 {
+            timers.set(.askOtherwise(link), at: now.advanced(by: configuration.otherwiseDelay))
+        }
+        return ask(link, in: dialect, at: now)
+    }
+
+    /// Asks a device that did not reply in the flow that was not tried.
+    mutating func askOtherwise(_ link: LinkID, at now: Instant) -> [Effect] {
+        guard let tried = links[link]?.machine.dialect else { return [] }
+        return configuration.dialects.filter { $0 != tried }.flatMap { ask(link, in: $0, at: now) }
+    }
+
+    private mutating func ask(_ link: LinkID, in dialect: Dialect, at now: Instant) -> [Effect] {
+        guard let record = links[link], let key = record.key, let sessions = record.description else { return [] }
+        let mailboxes = Mailbox.requests(in: dialect, under: configuration.idForms)
+        let request = seal(
+            sessions, of: record, for: link, to: key, in: dialect, at: mailboxes.map { $0.key(of: key) })
+        guard dialect == .direct else { return [request] }
+        let listening = begin(.callReplies(link))
+        links[link]?.listening = listening
+        return [request]
+            + introduce(dht.listen(Mailbox.callRequests.key(of: key), as: listening, at: now), at: now)
+    }
+
+    /// Has a request or reply signed and encrypted.
+    private mutating func seal(
+        _ sessions: SessionOffer, of record: LinkRecord, for link: LinkID, to recipient: PublicKey,
+        in dialect: Dialect, at keys: [InfoHash]
+    ) -> Effect {
+        let body: ValueBody
+        switch dialect {
+        case .direct:
+            body = ValueBody(
+                type: .iceCandidates, data: CallRequest(id: record.requestID, descriptions: sessions.bytes).encoded)
+        case .multiplexed:
+            let request = ConnectionRequest(
+                id: record.requestID, sessions, isAnswer: !record.isOutgoing,
+                offersExtension: configuration.offersExtension)
+            guard let request else { return .ignored(.gone) }
+            body = ValueBody(type: .userData, data: request.encoded, userType: ConnectionRequest.userType)
+        }
+        let work = Work.seal(body, id: .random(using: &random), recipient: recipient)
+        return begin(work, for: .description(link, keys: keys))
+    }
+
     /// A request or reply was signed and encrypted: put it where its reader listens.
-    mutating func described(_ value: Value, at key: InfoHash, for link: LinkID, at now: Instant) -> [Effect] {
+    mutating func described(_ value: Value, at keys: [InfoHash], for link: LinkID, at now: Instant) -> [Effect] {
         guard let record = links[link] else { return [.ignored(.gone)] }
         _ = inbox.see(value.id)
-        let operation = begin(.sending)
-        let effects = introduce(dht.put(value, at: key, as: operation, at: now), at: now)
-        return effects + tell(record.errand, .requested(record.device))
+        var effects: [Effect] = []
+        for key in keys {
+            effects += introduce(dht.put(value, at: key, as: begin(.sending), at: now), at: now)
+        }
+        return effects + tell(record.errands, .requested(record.device))
     }
 
-    /// A value at the key of the device we asked: maybe its reply. Our own request lies there as well.
-    mutating func replyArrived(_ value: Value, for link: LinkID) -> [Effect] {
-        links[link] == nil ? [] : open(value, for: .reply(link))
-    }
+    // MARK: - Replies
 
-    mutating func replyOpened(_ body: ValueBody, for link: LinkID, at now: Instant) -> [Effect] {
+    /// A value at the key of a device we asked in the way of the first flow was decrypted.
+    mutating func callReplyOpened(_ body: ValueBody, for link: LinkID, at now: Instant) -> [Effect] {
         guard let record = links[link], body.type == .iceCandidates, let owner = body.owner,
             InfoHash(hashing: owner) == InfoHash(record.device),
             let reply = try? CallRequest(decoding: body.data), reply.id == record.requestID,
-            let remote = try? SessionOffer(decoding: reply.descriptions)
+            let sessions = try? SessionOffer(decoding: reply.descriptions)
         else { return [.ignored(.unusableRequest)] }
+        return replied(to: link, sessions, in: .direct, at: now)
+    }
+
+    /// A connection reply came into a mailbox of ours.
+    private mutating func replied(
+        _ reply: ConnectionRequest, by sender: DeviceID, at now: Instant
+    ) -> [Effect] {
+        let asked = linkOrder.first { link in
+            links[link].map { $0.isOutgoing && $0.requestID == reply.id && $0.device == sender } ?? false
+        }
+        guard let link = asked else { return [.ignored(.unusableRequest)] }
+        links[link]?.traits = PeerTraits(reply)
+        return replied(to: link, reply.sessions, in: .multiplexed, at: now)
+    }
+
+    private mutating func replied(
+        to link: LinkID, _ sessions: SessionOffer, in dialect: Dialect, at now: Instant
+    ) -> [Effect] {
+        guard let record = links[link] else { return [] }
         var effects: [Effect] = []
+        timers.cancel(.askOtherwise(link))
         if let listening = record.listening { effects += end(listening, at: now) }
         links[link]?.listening = nil
-        effects += tell(record.errand, .replied(record.device))
+        effects += tell(record.errands, .replied(record.device))
         return effects
-            + introduce(links[link]?.machine.replied(remote.byTransport, at: now) ?? [], of: link, at: now)
+            + introduce(links[link]?.machine.replied(sessions, in: dialect, at: now) ?? [], of: link, at: now)
     }
 }
 
-extension SessionOffer {
-    /// The descriptions by what they are for.
-    var byTransport: [SessionTransport: SwiftICE.SessionDescription] {
-        var descriptions: [SessionTransport: SwiftICE.SessionDescription] = [:]
-        descriptions[.udp] = udp
-        descriptions[.tcp] = tcp
-        return descriptions
+/// A request for a link, in whatever way it came.
+struct LinkRequest: Hashable, Sendable {
+    let id: UInt64
+    let sender: PublicKey
+    let sessions: SessionOffer
+    /// Where it came in, which says where the reply goes.
+    let mailbox: Mailbox
+    let traits: PeerTraits
+
+    init?(_ request: CallRequest, from sender: PublicKey) {
+        guard let sessions = try? SessionOffer(decoding: request.descriptions) else { return nil }
+        self.sessions = sessions
+        self.sender = sender
+        id = request.id
+        mailbox = .callRequests
+        traits = PeerTraits()
     }
+
+    init(_ request: ConnectionRequest, from sender: PublicKey, in mailbox: Mailbox) {
+        self.sender = sender
+        self.mailbox = mailbox
+        id = request.id
+        sessions = request.sessions
+        traits = PeerTraits(request)
+    }
+}
+
+extension ConnectionRequest {
+    /// The version of what two Swiftlets can do beyond stock peers.
+    static let extensionVersion: UInt = 1
+
+    /// Describes our sessions: TCP for everybody, UDP for those who know what it is for.
+    ///
+    /// Without TCP the request has the credentials of the UDP session and no candidate.
+    init?(id: UInt64, _ sessions: SessionOffer, isAnswer: Bool, offersExtension: Bool) {
+        guard var session = sessions.tcp ?? sessions.udp else { return nil }
+        if sessions.tcp == nil { session.candidates = [] }
+        self.init(
+            id: id, session: session, isAnswer: isAnswer, connectionType: isAnswer ? "" : "audioCall",
+            extension: offersExtension ? Extension(version: Self.extensionVersion, udp: sessions.udp) : nil)
+    }
+
+    /// The sessions that are offered.
+    var sessions: SessionOffer {
+        SessionOffer(udp: self.extension?.udp, tcp: session.candidates.isEmpty ? nil : session)
+    }
+}
+
+extension PeerTraits {
+    init(_ request: ConnectionRequest) { self.init(isSwiftlet: request.extension != nil) }
 }

@@ -13,12 +13,14 @@ package struct NodeCore: Machine {
     package struct Account: Sendable {
         let accountID: AccountID
         let deviceID: DeviceID
+        let deviceKey: PublicKey
         let chain: CertificateChain
         var displayName: String
 
         package init(_ identity: Identity, displayName: String) {
             accountID = identity.accountID
             deviceID = identity.deviceID
+            deviceKey = identity.deviceKey.publicKey
             chain = identity.chain
             self.displayName = displayName
         }
@@ -28,16 +30,14 @@ package struct NodeCore: Machine {
     enum Operation: Hashable, Sendable {
         /// Our certificate or announcement is being stored.
         case publishing(isAnnouncement: Bool)
-        /// Requests to us are listened for.
-        case requests
+        /// What is meant for us is listened for.
+        case mailbox(Mailbox)
         /// The devices of an account are looked for.
         case devices(Errand)
-        /// The certificate of the device at the end of a link that we ask for.
-        case linkCertificate(LinkID)
-        /// Replies to the request of a link.
-        case replies(LinkID)
-        /// The certificate of a device that asks for a link.
-        case requestCertificate(DeviceID)
+        /// The certificates of a device are looked for.
+        case certificate(DeviceID)
+        /// Replies to the call request of a link, which lie at the key of the device that was asked.
+        case callReplies(LinkID)
         /// A request or reply of ours is being stored.
         case sending
     }
@@ -45,15 +45,21 @@ package struct NodeCore: Machine {
     /// What a piece of work is for.
     enum Purpose: Sendable {
         case announcement
-        /// A request or reply, to be put at this key for a link.
-        case description(LinkID, key: InfoHash)
-        case incomingRequest
-        case reply(LinkID)
+        /// A request or reply for a link, to be put into these mailboxes of a device.
+        case description(LinkID, keys: [InfoHash])
+        /// A value in a mailbox of ours.
+        case mail(Mailbox)
+        /// A value at the key of a device that we asked for a link.
+        case callReply(LinkID)
     }
 
     enum Timer: Hashable, Sendable {
         /// A link without further use is closed.
         case closeLink(LinkID)
+        /// A device that did not reply is asked in the way of the other flow as well.
+        case askOtherwise(LinkID)
+        /// A link that was taken as it was shows no sign of the peer.
+        case doubt(LinkID)
     }
 
     let configuration: Configuration
@@ -68,10 +74,14 @@ package struct NodeCore: Machine {
     var linkOrder: [LinkID] = []
     var calls: [CallID: CallMachine] = [:]
     var callOrder: [CallID] = []
+    /// The links below SIP's flows.
+    var flowLinks: [FlowID: LinkID] = [:]
     /// Which call a SIP call belongs to.
     var sipCalls: [SIPLite.CallID: CallID] = [:]
     var errands: [Errand: ErrandRecord] = [:]
     var messagesInFlight: [SIPLite.MessageID: (message: MessageNumber, link: LinkID)] = [:]
+    var certificateSearches: [DeviceID: CertificateSearch] = [:]
+    var knownDevices: KnownDevices
 
     var operations: [OperationID: Operation] = [:]
     var work: [WorkID: Purpose] = [:]
@@ -80,7 +90,7 @@ package struct NodeCore: Machine {
     /// The families in which the DHT answers.
     var connectedFamilies: [IPAddress.Family] = []
 
-    private var unstoredCertificates = 0
+    var unstoredCertificates = 0
     private var lastNumber: UInt64 = 0
     private var lastCall: UInt64 = 0
 
@@ -98,6 +108,7 @@ package struct NodeCore: Machine {
             clock: clock, random: self.random.split())
         userAgent = UserAgent(configuration: configuration.sip, random: self.random.split())
         inbox = RequestInbox(treated: treatedRequests, limit: configuration.treatedRequestLimit)
+        knownDevices = KnownDevices(limit: configuration.knownDeviceLimit)
     }
 
     /// Whether there is no call and no link, so that nothing is open but the DHT.
@@ -108,37 +119,6 @@ package struct NodeCore: Machine {
     /// Joins the DHT through these nodes. Legal again whenever they change.
     package mutating func bootstrap(_ endpoints: [Endpoint], at now: Instant) -> [Effect] {
         introduce(dht.bootstrap(endpoints, at: now), at: now)
-    }
-
-    /// Makes the device known to others and listens for their requests.
-    ///
-    /// The certificate goes first: who finds the announcement looks for the certificate at once.
-    package mutating func publish(at now: Instant) -> [Effect] {
-        let certificate = Value(
-            id: Value.ID(1), data: PackedCertificate.encode(account.chain), type: .certificate)
-        let device = account.chain.device
-        var effects: [Effect] = []
-        // OpenDHT before 3.5 looks under the short id only, from 4.x on under the hash of the long one.
-        let keys = [InfoHash(device.shortID), InfoHash(hashing: device.longID.bytes)]
-        unstoredCertificates = keys.count
-        for key in keys {
-            let operation = begin(.publishing(isAnnouncement: false))
-            effects += introduce(
-                dht.put(certificate, at: key, permanently: true, as: operation, at: now), at: now)
-        }
-        let operation = begin(.requests)
-        return effects
-            + introduce(dht.listen(requestKey(of: account.deviceID), as: operation, at: now), at: now)
-    }
-
-    /// A certificate is stored, or will be when the DHT can be reached; with the last one the announcement follows.
-    mutating func certificateStored() -> [Effect] {
-        unstoredCertificates -= 1
-        guard unstoredCertificates == 0 else { return [] }
-        let device = account.chain.device
-        let announcement = DeviceAnnouncement(device: account.deviceID.bytes, publicKey: device.publicKeyDER)
-        let body = ValueBody(type: .userData, data: announcement.encoded)
-        return [begin(.sign(body, id: .random(using: &random)), for: .announcement)]
     }
 
     // MARK: - Time
@@ -162,6 +142,8 @@ package struct NodeCore: Machine {
         while let timer = timers.popDue(at: now) {
             switch timer {
             case .closeLink(let link): effects += close(link, at: now)
+            case .askOtherwise(let link): effects += askOtherwise(link, at: now)
+            case .doubt(let link): effects += failed(link, because: .connectionLost, at: now)
             }
         }
         return effects
@@ -192,9 +174,6 @@ package struct NodeCore: Machine {
         work[id] = purpose
         return .work(id, piece)
     }
-
-    /// Where requests for a device, and the replies to them, are put.
-    func requestKey(of device: DeviceID) -> InfoHash { InfoHash(hashing: "callto:\(device)") }
 }
 
 extension NodeCore {
@@ -206,6 +185,15 @@ extension NodeCore {
         package var linkTiming = ControlLink.Timing()
         /// What control links run over, in order of preference.
         package var transports: [SessionTransport] = [.tcp, .udp]
+        /// The flows that are spoken, as requester and when asked; stock peers speak one each.
+        package var dialects = Dialect.allCases
+        /// The forms of device ids under which the device is known and looks for others: OpenDHT before 3.5 knows
+        /// devices by their short id, from 4.x on by their long one.
+        package var idForms = DeviceIDForm.allCases
+        /// Whether peers are told that we are no stock peer, which opens what only two Swiftlets can do.
+        package var offersExtension = true
+        /// How long a device may leave a request unanswered before it is asked in the way of the other flow.
+        package var otherwiseDelay = Duration.seconds(3)
         /// How chains of peers are judged.
         package var trust: Trust = {
             var trust = Trust()
@@ -229,8 +217,12 @@ extension NodeCore {
         package var callLimit = 32
         /// How many devices of one account are contacted.
         package var deviceLimit = 16
-        /// How long a link may stay without a call.
+        /// How many devices are remembered with their accounts.
+        package var knownDeviceLimit = 1024
+        /// How long a link of the first flow that a peer asked for may stay without a call.
         package var idleLinkTime: Duration = .seconds(60)
+        /// How long a link may wait for the next call in either direction, where its flow keeps links.
+        package var warmLinkTime: Duration = .seconds(3600)
         /// How long a link stays after its call, so that the last messages get through.
         package var lingerTime: Duration = .seconds(1)
 
@@ -239,11 +231,10 @@ extension NodeCore {
     }
 }
 
-/// How a chain is stored on the DHT: its PEM text as a MessagePack `bin`.
-enum PackedCertificate {
-    static func encode(_ chain: CertificateChain) -> [UInt8] {
-        var writer = MessagePackWriter(capacity: chain.pem.utf8.count + 5)
-        writer.write(Array(chain.pem.utf8))
-        return writer.bytes
-    }
+/// A form of device ids, and with it of keys on the DHT.
+package enum DeviceIDForm: Hashable, Sendable, CaseIterable {
+    /// SHA-1 of the public key.
+    case short
+    /// SHA-256 of the public key.
+    case long
 }

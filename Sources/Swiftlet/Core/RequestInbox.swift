@@ -1,13 +1,13 @@
 internal import SecureChannel
 internal import SwiftDHT
 
-/// What came to our request key: which values and requests were seen, and which wait for their sender's certificate.
+/// What came into our mailboxes: which values and requests were seen, and which wait for their sender's certificate.
 struct RequestInbox: Sendable {
     /// Values that were looked at, so that a renewed push costs nothing.
     private var seenValues: BoundedSet<Value.ID>
     private var treated: BoundedSet<UInt64>
     /// Requests by sender, until the sender's certificate is known.
-    private var waiting: [DeviceID: [CallRequest]] = [:]
+    private var waiting: [DeviceID: [LinkRequest]] = [:]
     /// How many values are being decrypted.
     var opening = 0
 
@@ -30,14 +30,14 @@ struct RequestInbox: Sendable {
     static let requestsPerSenderLimit = 4
 
     /// Keeps a request until its sender is known; returns whether the sender must be looked for.
-    mutating func hold(_ request: CallRequest, from sender: DeviceID) -> Bool {
+    mutating func hold(_ request: LinkRequest, from sender: DeviceID) -> Bool {
         let count = waiting[sender]?.count ?? 0
         if count < Self.requestsPerSenderLimit { waiting[sender, default: []].append(request) }
         return count == 0
     }
 
     /// The requests of a sender, which wait no longer.
-    mutating func release(_ sender: DeviceID) -> [CallRequest] { waiting.removeValue(forKey: sender) ?? [] }
+    mutating func release(_ sender: DeviceID) -> [LinkRequest] { waiting.removeValue(forKey: sender) ?? [] }
 
     func holds(_ sender: DeviceID) -> Bool { waiting[sender] != nil }
 }

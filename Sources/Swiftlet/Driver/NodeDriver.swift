@@ -149,8 +149,8 @@ final class NodeDriver {
         case .gather(let session, let components): gather(session, components: components)
         case .network(let session, let action): sessions[session]?.perform(action)
         case .release(let session): sessions.removeValue(forKey: session)?.close()
-        case .secure(let link, let role, let transport, let chain):
-            secure(link, as: role, over: transport, expecting: chain)
+        case .secure(let link, let role, let transport, let peer):
+            secure(link, as: role, over: transport, expecting: peer)
         case .secureInput(let link, let bytes): links[link]?.receive(bytes)
         case .secureSend(let link, let bytes): links[link]?.send(bytes)
         case .secureClose(let link): closeSecurity(link)
@@ -231,14 +231,14 @@ final class NodeDriver {
 
     private func secure(
         _ link: LinkID, as role: ControlLink.SecureRole, over transport: SessionTransport,
-        expecting chain: CertificateChain
+        expecting peer: PeerExpectation
     ) {
         let session: SecureSession
         do throws(SecureChannelError) {
             session = try SecureSession(
                 role: role == .client ? .client : .server,
                 transport: transport == .tcp ? .stream : .datagram(mtu: Self.datagramMTU), credentials: credentials,
-                expecting: .chain(chain), trust: core.configuration.trust, clock: loop.wallClock)
+                expecting: peer, trust: core.configuration.trust, clock: loop.wallClock)
         } catch { return perform(core.secureOutput([.failed(error)], for: link, at: loop.now)) }
         let security = LinkSecurity(
             session, key: Worker.Key(rawValue: link.rawValue), worker: worker, loop: loop

@@ -1,4 +1,6 @@
 package import SansIO
+package import SecureChannel
+package import SwiftDHT
 
 /// The body of a call request or its reply: OpenDHT's `IceCandidates`, value type 5.
 ///
@@ -32,4 +34,7 @@ package struct CallRequest: Hashable, Sendable {
         writer.write(descriptions)
         return writer.bytes
     }
+
+    /// Where requests for a device, and the replies to them, are put.
+    package static func key(of device: ShortID) -> InfoHash { InfoHash(hashing: "callto:\(device)") }
 }

@@ -1,0 +1,18 @@
+package import SansIO
+
+extension NodeHost {
+    /// The machine loses power and comes back with a new process at once: nobody is told, and all that is kept on disk
+    /// is there again.
+    package func restart(through contacts: [Endpoint]) {
+        for session in sessions.values {
+            for endpoint in session.datagramSockets { world.unbind(endpoint) }
+            for endpoint in session.listeners { world.stopListening(endpoint) }
+            for stream in session.streams.values { stream.vanish() }
+        }
+        for channel in channels.values { _ = channel.close() }
+        for plane in audio.values { plane.stop() }
+        (sessions, channels, audio) = ([:], [:], [:])
+        begin()
+        bootstrap(contacts)
+    }
+}
