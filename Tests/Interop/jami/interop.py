@@ -28,18 +28,19 @@ STOCK_TONE, OUR_TONE = 1000, 700
 class Lab:
     """One stock daemon and one node of ours, on a network of their own."""
 
-    def __init__(self, swiftlet, folder):
+    def __init__(self, swiftlet, folder, level):
         self.world = World()
         self.folder = folder
         self.network = Network(self.world, folder)
         self.swiftlet = swiftlet
+        self.level = level
         self.stock = self.ours = self.second = None
 
     def start(self):
         threading.Thread(target=stock.run_signals, daemon=True).start()
         self.network.start()
         self.stock = stock.Stock(self.network, "stock", STOCK_TONE, OUR_TONE)
-        self.ours = Ours(self.network, "ours", OUR_TONE, STOCK_TONE, self.swiftlet)
+        self.ours = Ours(self.network, "ours", OUR_TONE, STOCK_TONE, self.swiftlet, self.level)
         self.stock.start()
         self.ours.start()
 
@@ -106,7 +107,7 @@ def main():
     # An exception, so that what was started is ended.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
     folder = tempfile.mkdtemp(prefix="swiftlet-jami-")
-    lab = Lab(options.swiftlet, folder)
+    lab = Lab(options.swiftlet, folder, "debug" if options.keep else "warning")
     results = []
     try:
         lab.start()

@@ -16,16 +16,16 @@ class Ours:
 
     PLAYED_SECONDS = 60
 
-    def __init__(self, network, name, tone, heard, swiftlet):
+    def __init__(self, network, name, tone, heard, swiftlet, level):
         self.network, self.world, self.name = network, network.world, name
-        self.tone, self.heard, self.swiftlet = tone, heard, swiftlet
+        self.tone, self.heard, self.swiftlet, self.level = tone, heard, swiftlet, level
         self.folder = os.path.join(network.folder, name)
         self.space = network.host(name)
         self.state = os.path.join(self.folder, "state")
         self.played = os.path.join(self.folder, "played.wav")
         self.recorded = os.path.join(self.folder, "recorded.wav")
         self.program = self.id = None
-        self.journal = Journal(self.world)
+        self.journal = Journal(self.world, os.path.join(network.folder, name + ".events"))
 
     # Starting and ending
 
@@ -46,7 +46,7 @@ class Ours:
     def _run(self, command, *arguments, types=False):
         if self.program and self.program.is_running:
             raise Failure(f"{self.name}: {self.program.name} still runs")
-        options = ["--state", self.state, "--json"]
+        options = ["--state", self.state, "--json", "--log-level", self.level]
         self.program = Program(
             f"swiftlet-{command}", [self.swiftlet, command, *arguments, *options], self.folder, space=self.space,
             journal=self.journal, types=types)
@@ -91,6 +91,10 @@ class Ours:
     def dial(self, peer):
         """Calls from the running node."""
         self.program.type(f"c {peer}")
+
+    def dialled(self, since):
+        """When the call really began: a process of its own has to join the network before."""
+        return self.journal.first("dialing", since)["t"]
 
     def _await(self, name, since, seconds=30, **facts):
         def look():

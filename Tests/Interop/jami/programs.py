@@ -48,14 +48,17 @@ class World:
 
 
 class Journal:
-    """Events in the order they came: dictionaries with at least `t` and `event`."""
+    """Events in the order they came: dictionaries with at least `t` and `event`. Kept in a file as well."""
 
-    def __init__(self, world):
+    def __init__(self, world, path):
         self.world = world
+        self.path = path
         self.events = []
 
     def add(self, event):
         self.events.append(event)
+        with open(self.path, "a") as file:
+            file.write(json.dumps(event) + "\n")
         self.world.changed()
 
     def here(self):

@@ -26,7 +26,8 @@ class Talk:
     def ring(self, dial=None):
         start = now()
         (dial or self.caller.dial)(self.callee.id)
-        self.times["ringing"] = self.callee.await_incoming(self.since[self.callee]) - start
+        rang = self.callee.await_incoming(self.since[self.callee])
+        self.times["ringing"] = rang - (self.caller.dialled(self.since[self.caller]) or start)
         self.caller.await_ringing(self.since[self.caller])
         return self
 
@@ -149,8 +150,16 @@ def texts_in_call(lab):
     return {"delivered": round(1000 * (heard - start))}
 
 
+@row("text-to-ours-warm")
+def text_to_ours_warm(lab):
+    """Over the connection of the call before."""
+    stock_calls(lab).ring().answer().end(by=lab.stock)
+    return text_to_ours(lab)
+
+
 @row("text-to-ours")
 def text_to_ours(lab):
+    """Without a connection, the daemon leaves the text in our inbox on the DHT."""
     since, start = lab.ours.journal.here(), now()
     lab.stock.write(lab.ours.id, "a letter to ours")
     return {"delivered": round(1000 * (lab.ours.await_written("a letter to ours", since) - start))}
