@@ -35,7 +35,7 @@ let package = Package(
         .executable(name: "swiftlet", targets: ["Node"]),
         library("Swiftlet"), library("SwiftICE"), library("SwiftDHT"), library("SIPLite"), library("SecureChannel"),
         library("MediaRTP"), library("AudioFiles"), library("EventLoop"), library("SansIO"), library("Digests"),
-        library("Simulator"),
+        library("Simulator"), library("Compression"),
         library("FuzzTargets"),  // for Fuzz/, which cannot see targets
     ],
     dependencies: [
@@ -53,6 +53,7 @@ let package = Package(
         .systemLibrary(name: "COpus", pkgConfig: "opus", providers: [.apt(["libopus-dev"])]),
         .systemLibrary(name: "CSndFile", pkgConfig: "sndfile", providers: [.apt(["libsndfile1-dev"])]),
         .systemLibrary(name: "CSampleRate", pkgConfig: "samplerate", providers: [.apt(["libsamplerate0-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLinux"),
 
         // Protocols as values; see Documentation/Architecture.md for the graph.
@@ -64,12 +65,13 @@ let package = Package(
         target("SecureChannel", ["SansIO", "CGnuTLS", "CSodium", crypto, cryptoExtras, x509, asn1]),
         target("MediaRTP", ["SansIO", "CSRTP", "COpus"]),
         target("AudioFiles", ["CSndFile", "CSampleRate"]),
+        target("Compression", ["CZlib"]),
         target("EventLoop", ["SansIO", "CLinux"]),
         target(
             "Swiftlet",
             [
                 "SansIO", "Digests", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP", "AudioFiles",
-                "EventLoop", logging,
+                "Compression", "EventLoop", logging,
             ]),
         target("Simulator", ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP"]),
         .executableTarget(
@@ -81,7 +83,9 @@ let package = Package(
 
         .target(
             name: "FuzzTargets",
-            dependencies: ["SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP", "Swiftlet"],
+            dependencies: [
+                "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP", "Compression", "Swiftlet",
+            ],
             path: "Fuzz/Targets",
             swiftSettings: settings),
 
@@ -94,10 +98,11 @@ let package = Package(
         tests("SecureChannelTests", ["SecureChannel", "SansIO"]),
         tests("MediaRTPTests", ["MediaRTP", "SansIO"]),
         tests("AudioFilesTests", ["AudioFiles"]),
+        tests("CompressionTests", ["Compression"]),
         tests("EventLoopTests", ["EventLoop", "SansIO"]),
         tests(
             "SwiftletTests",
-            ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP"]),
+            ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP", "Compression"]),
         tests("SimulationTests", ["Simulator", "Swiftlet", "SansIO", "SecureChannel", "MediaRTP"]),
         tests("SystemTests", ["Node", "MediaRTP", "AudioFiles", "SansIO"]),
         tests("FuzzRegressionTests", ["FuzzTargets"]),

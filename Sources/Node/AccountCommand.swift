@@ -2,11 +2,11 @@ import ArgumentParser
 import SecureChannel
 import Swiftlet
 
-/// `swiftlet account`: make or show the account of a state folder.
+/// `swiftlet account`: make or show the account of a state folder, or move it between programs.
 struct AccountCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "account", abstract: "Make or show the account of this state folder.",
-        subcommands: [Create.self, Show.self])
+        commandName: "account", abstract: "Make, show, import or export the account of this state folder.",
+        subcommands: [Create.self, Show.self, Import.self, Export.self])
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -37,14 +37,16 @@ struct AccountCommand: AsyncParsableCommand {
         }
     }
 
-    private static func show(_ account: Account, _ printer: Printer, event: String) {
+    static func show(
+        _ account: Account, _ printer: Printer, event: String, and more: [(String, Printer.Fact)] = []
+    ) {
         let device = account.identity.deviceID.hex
         printer.event(
             event,
             [
                 ("account", .text(account.id.hex)), ("device", .text(device)),
                 ("longDevice", .text(account.identity.longDeviceID.hex)), ("name", .text(account.displayName)),
-            ],
+            ] + more,
             line: account.id.hex)
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import SecureChannel
 import Swiftlet
 
 /// What the process's exit code says; the numbers are documented in `Documentation/Events.md`.
@@ -13,12 +14,13 @@ enum ExitStatus: Int32 {
     case noMedia = 16
     case cancelled = 17
     case usage = 64
-    case notAudio = 65
+    case badFile = 65
     case noInput = 66
     case unavailable = 69
     case fault = 70
     case system = 71
     case cannotCreate = 73
+    case wrongPassword = 77
     case noAccount = 78
 
     var code: ExitCode { ExitCode(rawValue) }
@@ -65,7 +67,43 @@ extension Failure {
         case .unwritable(let path):
             self.init(.cannotCreate, "cannot write \(path); check its permissions or use --state")
         case .storage(let error): self.init(.noInput, "the account cannot be used: \(error)")
+        case .keys(.untrusted(let why)):
+            self.init(.badFile, "the account's certificates cannot be used any more: \(why)")
         case .keys(let error): self.init(.fault, "keys could not be made: \(error)")
+        }
+    }
+
+    /// An account's archive at `path` that cannot be read or made.
+    init(archive path: String, _ error: AccountArchiveError) {
+        switch error {
+        case .notAnArchive: self.init(.badFile, "\(path) is not an account's archive")
+        case .passwordNeeded:
+            self.init(.wrongPassword, "\(path) has a password; use --password-file or --password-stdin")
+        case .wrongPassword: self.init(.wrongPassword, "the password does not open \(path), or the file is damaged")
+        case .damaged: self.init(.badFile, "\(path) is damaged; export the account again")
+        case .incomplete(let key): self.init(.badFile, "\(path) holds no whole account: \(key) is missing")
+        case .malformed(let key): self.init(.badFile, "\(path) holds no sound account: \(key) cannot be read")
+        case .mismatched: self.init(.badFile, "\(path) holds certificates of other keys than its own")
+        case .overLimit(let limit): self.init(.badFile, "\(path) holds more than \(limit) bytes")
+        case .outOfMemory: self.init(.system, "there is not enough memory for the archive")
+        }
+    }
+
+    /// A file at `path` that cannot be read.
+    init(file path: String, _ error: IdentityError) {
+        switch error {
+        case .missing: self.init(.noInput, "\(path) does not exist")
+        case .overLimit(_, let limit): self.init(.badFile, "\(path) holds more than \(limit) bytes")
+        default: self.init(.noInput, "\(path) cannot be read: \(error)")
+        }
+    }
+
+    /// A file at `path` that cannot be written.
+    init(exporting path: String, _ error: IdentityError) {
+        if case .exists = error {
+            self.init(.cannotCreate, "\(path) is there already; it was left as it is")
+        } else {
+            self.init(.cannotCreate, "cannot write \(path); check its folder and permissions")
         }
     }
 }

@@ -49,9 +49,9 @@ extension Failure {
         case .notFound: self.init(.noInput, "\(path) does not exist; check the path")
         case .notReadable: self.init(.noInput, "\(path) cannot be read; check its permissions")
         case .notAudio, .unsupportedRate:
-            self.init(.notAudio, "\(path) is not a sound file that can be played; WAV, FLAC, Ogg and AIFF can")
-        case .empty: self.init(.notAudio, "\(path) holds no sound; choose another file")
-        case .tooLong(let limit): self.init(.notAudio, "\(path) is longer than \(limit) s; cut it first")
+            self.init(.badFile, "\(path) is not a sound file that can be played; WAV, FLAC, Ogg and AIFF can")
+        case .empty: self.init(.badFile, "\(path) holds no sound; choose another file")
+        case .tooLong(let limit): self.init(.badFile, "\(path) is longer than \(limit) s; cut it first")
         case .notWritable, .incompleteWrite, .closed:
             self.init(.cannotCreate, "\(path) cannot be written; check the folder, its permissions and the free space")
         }

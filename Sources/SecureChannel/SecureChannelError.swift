@@ -14,7 +14,7 @@ public enum SecureChannelError: Error, Hashable, Sendable {
     case certification
     /// GnuTLS would not take a certificate chain with its key, or a setting; the code is GnuTLS's.
     case refusedByLibrary(code: Int32)
-    /// The peer's chain is not to be trusted.
+    /// The chain of the peer, or of an account to join, is not to be trusted.
     case untrusted(Trust.Failure)
     /// The peer's chain could not be read.
     case unreadableCertificate

@@ -9,13 +9,13 @@ final class SwiftletProcess: Sendable {
     static let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         .appending(path: "swiftlet")
 
-    /// Starts `swiftlet` with these arguments, and nothing to read on standard input.
-    init(_ arguments: [String]) throws {
+    /// Starts `swiftlet` with these arguments, and nothing to read on standard input unless told.
+    init(_ arguments: [String], input: FileHandle = .nullDevice) throws {
         let process = Process()
         let (output, errors) = (Pipe(), Pipe())
         process.executableURL = Self.program
         process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = input
         process.standardOutput = output
         process.standardError = errors
         process.terminationHandler = { [record] process in

@@ -1,18 +1,19 @@
 /// The few rules of this package that neither the compiler nor the formatter can see.
 enum Rules {
     /// Targets that decide and touch nothing: bytes, commands and the time go in, effects come out.
-    static let protocols = ["SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "Digests"]
+    static let protocols = ["SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "Digests", "Compression"]
 
     /// What a protocol target may import besides the standard library.
     static let allowedImports: [String: Set<String>] = [
         "SansIO": [], "SwiftICE": ["SansIO", "Digests"], "SwiftDHT": ["SansIO", "Digests"], "SIPLite": ["SansIO"],
-        "Digests": ["Crypto", "SansIO"],
+        "Digests": ["Crypto", "SansIO"], "Compression": ["CZlib"],
     ]
 
     /// The one target that may import each C module.
     static let wrappers = [
         "CGnuTLS": "SecureChannel", "CSodium": "SecureChannel", "CSRTP": "MediaRTP", "COpus": "MediaRTP",
-        "CSndFile": "AudioFiles", "CSampleRate": "AudioFiles", "CLinux": "EventLoop",
+        "CSndFile": "AudioFiles", "CSampleRate": "AudioFiles", "CZlib": "Compression",
+        "CLinux": "EventLoop",
     ]
 
     /// Where the operating system's randomness enters.

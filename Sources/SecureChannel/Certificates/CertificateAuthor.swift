@@ -25,6 +25,19 @@ struct CertificateAuthor {
     ///
     /// Signed with SHA-384, since stock peers offer nothing weaker in TLS; the serial number is 64 bits, positive.
     func certify(_ subject: Subject, by issuer: Subject) throws(SecureChannelError) -> Certificate {
+        try certify(subject, by: issuer.key) { Self.name(of: issuer) }
+    }
+
+    /// Certifies `subject` by the key of a certificate that exists, under the name that certificate has.
+    func certify(
+        _ subject: Subject, by key: PrivateKey, named issuer: Certificate
+    ) throws(SecureChannelError) -> Certificate {
+        try certify(subject, by: key) { try DistinguishedName(derEncoded: DER.parse(issuer.subject)) }
+    }
+
+    private func certify(
+        _ subject: Subject, by key: PrivateKey, named issuer: () throws -> DistinguishedName
+    ) throws(SecureChannelError) -> Certificate {
         try replacingErrors(by: SecureChannelError.certification) {
             let written = try X509.Certificate(
                 version: .v3,
@@ -32,11 +45,11 @@ struct CertificateAuthor {
                 publicKey: X509.Certificate.PublicKey(subject.key.key.publicKey),
                 notValidBefore: Date(timeIntervalSince1970: Double(notBefore)),
                 notValidAfter: Date(timeIntervalSince1970: Double(notAfter)),
-                issuer: Self.name(of: issuer),
+                issuer: issuer(),
                 subject: Self.name(of: subject),
                 signatureAlgorithm: .sha384WithRSAEncryption,
                 extensions: Self.extensions(of: subject),
-                issuerPrivateKey: X509.Certificate.PrivateKey(issuer.key.key))
+                issuerPrivateKey: X509.Certificate.PrivateKey(key.key))
             var serializer = DER.Serializer()
             try serializer.serialize(written)
             return try Certificate(der: serializer.serializedBytes)

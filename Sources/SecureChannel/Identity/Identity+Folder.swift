@@ -3,6 +3,7 @@ internal import SansIO
 extension Identity {
     /// The files of a folder that holds an identity, all PEM.
     enum File: String, CaseIterable {
+        /// Missing where the authority's key is not known.
         case authorityKey = "ca.key"
         case accountKey = "account.key"
         case deviceKey = "device.key"
@@ -20,14 +21,20 @@ extension Identity {
         let chainPath = File.chain.path(in: folder)
         guard !PrivateFile.exists(chainPath) else { throw .exists(path: chainPath) }
         for file in File.allCases {
-            let text =
+            let text: String? =
                 switch file {
-                case .authorityKey: authorityKey.pem
+                case .authorityKey: authorityKey?.pem
                 case .accountKey: accountKey.pem
                 case .deviceKey: deviceKey.pem
                 case .chain: chain.pem
                 }
-            try PrivateFile.write(Array(text.utf8), to: file.path(in: folder))
+            let path = file.path(in: folder)
+            // An interrupted run may have left a key that the chain does not know.
+            guard let text else {
+                try PrivateFile.remove(path)
+                continue
+            }
+            try PrivateFile.write(Array(text.utf8), to: path)
         }
         try PrivateFile.flushFolder(folder)
     }
@@ -36,7 +43,8 @@ extension Identity {
     public static func load(from folder: String) throws(IdentityError) -> Identity {
         let chainPath = File.chain.path(in: folder)
         let chainBytes = try PrivateFile.read(chainPath, isSecret: false)
-        let authorityKey = try key(.authorityKey, in: folder)
+        let hasAuthorityKey = PrivateFile.exists(File.authorityKey.path(in: folder))
+        let authorityKey = hasAuthorityKey ? try key(.authorityKey, in: folder) : nil
         let accountKey = try key(.accountKey, in: folder)
         let deviceKey = try key(.deviceKey, in: folder)
         let chain: CertificateChain

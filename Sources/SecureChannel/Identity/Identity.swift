@@ -2,25 +2,26 @@ public import SansIO
 
 /// Who a node is: the account's and the device's keys with the certificates that bind them.
 public struct Identity: Sendable {
-    /// The key of the authority above the account; only needed to issue another account certificate.
-    public let authorityKey: PrivateKey
+    /// The key of the authority above the account, where it is known; only needed to issue another account certificate.
+    public let authorityKey: PrivateKey?
     /// The account's key: signs device announcements.
     public let accountKey: PrivateKey
     /// The device's key: signs and opens values, and proves the device in TLS.
     public let deviceKey: PrivateKey
-    /// Device, account and authority certificates.
+    /// Device, account and, as a rule, authority certificates.
     public let chain: CertificateChain
     /// The account's address.
     public let accountID: ShortID
 
-    /// Joins keys with their chain; the chain must certify exactly these keys, in the order device, account, authority.
+    /// Joins keys with their chain; the chain must certify exactly these keys, the device's first, then the account's,
+    /// the authority's last.
     public init(
-        authorityKey: PrivateKey, accountKey: PrivateKey, deviceKey: PrivateKey, chain: CertificateChain
+        authorityKey: PrivateKey?, accountKey: PrivateKey, deviceKey: PrivateKey, chain: CertificateChain
     ) throws(WireError) {
         let certified = chain.certificates.map(\.publicKey)
-        guard certified == [deviceKey.publicKey, accountKey.publicKey, authorityKey.publicKey] else {
-            throw .malformed(.certificateChain, at: 0)
-        }
+        guard certified.prefix(2) == [deviceKey.publicKey, accountKey.publicKey],
+            authorityKey == nil || certified.last == authorityKey?.publicKey
+        else { throw .malformed(.certificateChain, at: 0) }
         self.authorityKey = authorityKey
         self.accountKey = accountKey
         self.deviceKey = deviceKey
@@ -46,6 +47,34 @@ public struct Identity: Sendable {
         try create(
             authorityKey: .generate(bits: bits), accountKey: .generate(bits: bits), deviceKey: .generate(bits: bits),
             notBefore: unixSeconds, notAfter: unixSeconds + CertificateAuthor.lifetimeSeconds)
+    }
+
+    /// Makes a new device of an account that exists: a new key, certified by the account's for ten years from
+    /// `unixSeconds` on.
+    ///
+    /// Takes up to seconds at the standard size: call it on a worker.
+    /// - Parameters:
+    ///   - accountKey: the account's key.
+    ///   - certificates: the account's certificate and those above it; they are judged with the new device's.
+    ///   - authorityKey: the key of the last certificate, if it is known.
+    ///   - bits: size of the device's key; stock peers use 4096.
+    ///   - unixSeconds: now, in Unix time.
+    public static func create(
+        deviceOf accountKey: PrivateKey, certificates: CertificateChain, authorityKey: PrivateKey? = nil,
+        bits: Int = PrivateKey.standardBits, at unixSeconds: Int64
+    ) throws(SecureChannelError) -> Identity {
+        let deviceKey = try PrivateKey.generate(bits: bits)
+        let author = CertificateAuthor(
+            notBefore: unixSeconds, notAfter: unixSeconds + CertificateAuthor.lifetimeSeconds)
+        let device = CertificateAuthor.Subject(commonName: "Jami device", key: deviceKey, isAuthority: false)
+        let certificate = try author.certify(device, by: accountKey, named: certificates.device)
+        let identity = try replacingErrors(by: SecureChannelError.certification) {
+            try Identity(
+                authorityKey: authorityKey, accountKey: accountKey, deviceKey: deviceKey,
+                chain: CertificateChain([certificate] + certificates.certificates))
+        }
+        do { try Trust().verify(identity.chain, at: unixSeconds) } catch { throw .untrusted(error) }
+        return identity
     }
 
     /// Certifies given keys for a given time.

@@ -1,16 +1,16 @@
 internal import Glibc
 
 /// Small files only their owner may read, replaced as a whole or not at all.
-enum PrivateFile {
+package enum PrivateFile {
     /// More than any file of an identity holds.
-    static let maximumBytes = 65_536
+    package static let maximumBytes = 65_536
 
-    static func exists(_ path: String) -> Bool {
+    package static func exists(_ path: String) -> Bool {
         // The string lives across the call.
         unsafe access(path, F_OK) == 0
     }
 
-    static func makeFolder(_ path: String) throws(IdentityError) {
+    package static func makeFolder(_ path: String) throws(IdentityError) {
         // The string lives across the call.
         guard unsafe mkdir(path, 0o700) != 0 else { return }
         guard errno == EEXIST else { throw failure(path) }
@@ -25,33 +25,48 @@ enum PrivateFile {
         guard fsync(descriptor) == 0 else { throw failure(path) }
     }
 
-    static func write(_ bytes: [UInt8], to path: String) throws(IdentityError) {
+    /// Replaces the file, or makes it.
+    package static func write(_ bytes: [UInt8], to path: String) throws(IdentityError) {
         let temporary = path + ".new"
         // A rest of an interrupted run may be there, with who knows what permissions.
         _ = unsafe unlink(temporary)
-        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw failure(temporary) }
-        do throws(IdentityError) {
-            defer { _ = Glibc.close(descriptor) }
-            try writeAll(bytes, to: descriptor, path: temporary)
-            guard fsync(descriptor) == 0 else { throw failure(temporary) }
-        } catch {
-            _ = unsafe unlink(temporary)
-            throw error
-        }
+        try create(bytes, at: temporary)
         // Both strings live across the call.
         guard unsafe rename(temporary, path) == 0 else { throw failure(path) }
     }
 
-    static func read(_ path: String, isSecret: Bool) throws(IdentityError) -> [UInt8] {
+    /// Makes the file, whole or not at all; what is there already is kept and reported.
+    package static func create(_ bytes: [UInt8], at path: String) throws(IdentityError) {
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw errno == EEXIST ? .exists(path: path) : failure(path) }
+        do throws(IdentityError) {
+            defer { _ = Glibc.close(descriptor) }
+            try writeAll(bytes, to: descriptor, path: path)
+            guard fsync(descriptor) == 0 else { throw failure(path) }
+        } catch {
+            _ = unsafe unlink(path)
+            throw error
+        }
+    }
+
+    /// Removes the file if there is one.
+    package static func remove(_ path: String) throws(IdentityError) {
+        // The string lives across the call.
+        guard unsafe unlink(path) == 0 || errno == ENOENT else { throw failure(path) }
+    }
+
+    /// Reads the whole file; `limit` is in bytes.
+    package static func read(
+        _ path: String, isSecret: Bool, limit: Int = maximumBytes
+    ) throws(IdentityError) -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(path) }
         defer { _ = Glibc.close(descriptor) }
         var facts = stat()
         guard unsafe fstat(descriptor, &facts) == 0 else { throw failure(path) }
         if isSecret, facts.st_mode & 0o077 != 0 { throw .exposed(path: path) }
-        guard facts.st_size <= maximumBytes else { throw .overLimit(path: path, limit: maximumBytes) }
-        return try readAll(from: descriptor, path: path)
+        guard facts.st_size <= limit else { throw .overLimit(path: path, limit: limit) }
+        return try readAll(from: descriptor, path: path, limit: limit)
     }
 
     private static func writeAll(
@@ -68,7 +83,9 @@ enum PrivateFile {
         }
     }
 
-    private static func readAll(from descriptor: Int32, path: String) throws(IdentityError) -> [UInt8] {
+    private static func readAll(
+        from descriptor: Int32, path: String, limit: Int
+    ) throws(IdentityError) -> [UInt8] {
         var bytes: [UInt8] = []
         while true {
             var count = 0
@@ -80,7 +97,7 @@ enum PrivateFile {
             guard count >= 0 else { throw failure(path) }
             guard count > 0 else { return bytes }
             bytes += piece
-            guard bytes.count <= maximumBytes else { throw .overLimit(path: path, limit: maximumBytes) }
+            guard bytes.count <= limit else { throw .overLimit(path: path, limit: limit) }
         }
     }
 

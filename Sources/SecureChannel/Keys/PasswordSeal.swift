@@ -7,6 +7,11 @@ internal import FoundationEssentials
 /// The blob is salt (16 bytes), nonce (12), AES-256-GCM ciphertext and tag (16); the key is SHA-256 of 32 bytes that
 /// Argon2i 1.3 makes of password and salt in 16 passes over 64 MiB. Both operations take a good part of a second.
 public enum PasswordSeal {
+    /// Random bytes at the start of a blob: salt and nonce.
+    public static let randomBytes = saltLength + Sealed.nonceLength
+    /// How much longer a blob is than what it seals, in bytes.
+    public static let overheadBytes = randomBytes + Sealed.tagLength
+
     private static let saltLength = 16
     private static let passes: UInt64 = 16
     private static let memoryBytes = 64 << 20
@@ -25,7 +30,7 @@ public enum PasswordSeal {
 
     /// Opens a sealed blob; a wrong password and a damaged blob end in the same error.
     public static func open(_ sealed: [UInt8], password: String) throws(SecureChannelError) -> [UInt8] {
-        let nonceEnd = saltLength + Sealed.nonceLength
+        let nonceEnd = randomBytes
         let tagStart = sealed.count - Sealed.tagLength
         guard tagStart >= nonceEnd else { throw .unopenable }
         let key = try key(password, salt: Array(sealed[..<saltLength]))

@@ -5,8 +5,8 @@ public import SecureChannel
 
 /// A person's account on this device, kept in a state folder.
 ///
-/// The folder holds `account/` with the keys and certificates, readable by its owner only, and what a node remembers
-/// between runs.
+/// The folder holds `account/` with the keys and certificates, `contacts.json`, and what a node remembers between runs,
+/// all readable by its owner only. Making, importing and exporting an account take up to seconds: not on an event loop.
 public struct Account: Sendable {
     /// The state folder.
     public let folder: URL
@@ -18,7 +18,6 @@ public struct Account: Sendable {
     /// The account's address, which others call.
     public var id: AccountID { identity.accountID }
 
-    private static let nameFile = "display-name"
     /// The longest name kept, in UTF-8 bytes: it travels in every call.
     public static let displayNameLimit = 256
 
@@ -26,35 +25,73 @@ public struct Account: Sendable {
     ///
     /// Generates three keys of 4096 bits, which takes seconds.
     public static func create(in folder: URL, displayName: String = "") throws(AccountError) -> Account {
-        let accountFolder = folder.appending(path: "account")
-        if FileManager.default.fileExists(atPath: accountFolder.appending(path: "chain.pem").path) {
-            throw .exists(path: accountFolder.path)
-        }
-        do {
-            try FileManager.default.createDirectory(
-                at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        } catch { throw .unwritable(path: folder.path) }
-        guard FileManager.default.isWritableFile(atPath: folder.path) else { throw .unwritable(path: folder.path) }
+        let files = try AccountFiles(preparing: folder)
         let identity: Identity
-        do { identity = try Identity.create(at: Int64(Date().timeIntervalSince1970)) } catch { throw .keys(error) }
-        do { try identity.store(in: accountFolder.path) } catch { throw .storage(error) }
-        let name = String(decoding: displayName.utf8.prefix(displayNameLimit), as: UTF8.self)
+        do { identity = try Identity.create(at: now) } catch { throw .keys(error) }
+        return try Account(storing: identity, in: files, displayName: displayName)
+    }
+
+    /// Makes this machine a device of the account of `archive`, in `folder` as ``create(in:displayName:)`` does.
+    ///
+    /// Generates the device's key of 4096 bits, which takes up to seconds.
+    /// - Parameter displayName: the name where the archive has none.
+    public static func create(
+        in folder: URL, importing archive: AccountArchive, displayName: String = ""
+    ) throws(AccountError) -> Account {
+        let files = try AccountFiles(preparing: folder)
+        let identity: Identity
         do {
-            try Data(name.utf8).write(to: accountFolder.appending(path: nameFile), options: .atomic)
-        } catch { throw .unwritable(path: accountFolder.path) }
-        return Account(folder: folder, identity: identity, displayName: name)
+            identity = try Identity.create(
+                deviceOf: archive.accountKey, certificates: archive.certificates, authorityKey: archive.authorityKey,
+                at: now)
+        } catch { throw .keys(error) }
+        // Before the identity, which makes the account exist.
+        try files.write(archive)
+        let name = archive.displayName.isEmpty ? displayName : archive.displayName
+        return try Account(storing: identity, in: files, displayName: name)
+    }
+
+    private init(storing identity: Identity, in files: AccountFiles, displayName: String) throws(AccountError) {
+        let name = Self.cut(displayName)
+        try files.write(name: name)
+        do { try identity.store(in: files.accountFolder.path) } catch { throw .storage(error) }
+        (folder, self.identity, self.displayName) = (files.folder, identity, name)
+    }
+
+    private init(folder: URL, identity: Identity, displayName: String) {
+        (self.folder, self.identity, self.displayName) = (folder, identity, displayName)
     }
 
     /// Loads the account of a state folder.
     public static func load(from folder: URL) throws(AccountError) -> Account {
-        let accountFolder = folder.appending(path: "account")
+        let files = AccountFiles(folder)
         let identity: Identity
-        do { identity = try Identity.load(from: accountFolder.path) } catch {
+        do { identity = try Identity.load(from: files.accountFolder.path) } catch {
             if case .missing = error { throw .missing(path: folder.path) }
             throw .storage(error)
         }
-        let name = (try? String(contentsOf: accountFolder.appending(path: nameFile), encoding: .utf8)) ?? ""
-        return Account(folder: folder, identity: identity, displayName: name)
+        return Account(folder: folder, identity: identity, displayName: files.name)
+    }
+
+    /// The account's contacts.
+    public func contacts() throws(AccountError) -> ContactList { try AccountFiles(folder).contacts() }
+
+    /// The account as stock Jami imports it: everything but this device's key.
+    public func archive() throws(AccountError) -> AccountArchive {
+        let files = AccountFiles(folder)
+        let (contacts, others) = (try files.contacts(), try files.others())
+        do {
+            return try AccountArchive(identity, displayName: displayName, contacts: contacts, others: others)
+        } catch { throw .storage(.malformed(path: files.accountFolder.path, error)) }
+    }
+
+    private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
+
+    /// Cuts a name to the limit, between characters.
+    private static func cut(_ name: String) -> String {
+        var name = name
+        while name.utf8.count > displayNameLimit { name.removeLast() }
+        return name
     }
 }
 

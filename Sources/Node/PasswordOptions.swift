@@ -1,0 +1,44 @@
+import ArgumentParser
+import Foundation
+import SecureChannel
+
+/// Where an archive's password comes from: never from the command line itself, which others can see.
+struct PasswordOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("A file whose first line is the archive's password.", valueName: "file"))
+    var passwordFile: String?
+
+    @Flag(help: "Read the archive's password from the first line of standard input.")
+    var passwordStdin = false
+
+    /// Longest password, in bytes.
+    private static let limit = 4_096
+
+    func validate() throws {
+        guard passwordFile == nil || !passwordStdin else {
+            throw ValidationError("--password-file and --password-stdin exclude each other.")
+        }
+    }
+
+    /// The password the options name, or `nil` where they name none.
+    func password() throws -> String? {
+        if let passwordFile {
+            let bytes: [UInt8]
+            do { bytes = try PrivateFile.read(passwordFile, isSecret: false, limit: Self.limit) } catch {
+                throw Failure(file: passwordFile, error)
+            }
+            return try Self.firstLine(of: bytes, from: passwordFile)
+        }
+        guard passwordStdin else { return nil }
+        let bytes = Array((try? FileHandle.standardInput.read(upToCount: Self.limit)) ?? Data())
+        return try Self.firstLine(of: bytes, from: "standard input")
+    }
+
+    private static func firstLine(of bytes: [UInt8], from source: String) throws -> String {
+        var line = bytes.prefix { $0 != UInt8(ascii: "\n") }
+        if line.last == UInt8(ascii: "\r") { line.removeLast() }
+        guard !line.isEmpty, let password = String(validating: line, as: UTF8.self) else {
+            throw Failure(.usage, "\(source) does not begin with a password")
+        }
+        return password
+    }
+}
