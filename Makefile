@@ -1,7 +1,7 @@
 # One-line faces of scripts/, for people used to make. Everything also works without it.
 SECONDS ?= 60
 
-.PHONY: demo test fuzz bench-parse bench-srtp bench-machine format lint interop-opendht interop-accounts test-namespace
+.PHONY: demo test fuzz bench-parse bench-srtp bench-machine format lint interop-opendht interop-accounts interop-jami test-namespace
 
 demo:
 	@scripts/demo
@@ -15,6 +15,8 @@ interop-opendht:
 	@scripts/interop-opendht
 interop-accounts:
 	@scripts/interop-accounts
+interop-jami:
+	@scripts/interop-jami
 test-namespace:
 	@scripts/test-namespace
 format:

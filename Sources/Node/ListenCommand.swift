@@ -9,7 +9,9 @@ struct ListenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "listen",
         abstract: "Be reachable until Ctrl-C; calls ring and are answered as told.",
-        discussion: "Without --answer, type 'a' to answer a ringing call, 'd' to decline it and 'h' to hang up.")
+        discussion: """
+            Without --answer, type 'a' to answer a ringing call, 'd' to decline it, 'h' to hang up and 'c ID' to call.
+            """)
 
     enum Answer: String, ExpressibleByArgument, CaseIterable {
         case auto
@@ -40,7 +42,7 @@ struct ListenCommand: AsyncParsableCommand {
             let desk = Desk(printer: global.printer, audio: audio, answer: answer, answerAfter: answerAfter, text: text)
             await withTaskGroup { group in
                 group.addTask { for await call in node.incomingCalls { await desk.take(call) } }
-                if answer == nil, let lines = Desk.keyboard() { group.addTask { await desk.obey(lines) } }
+                if answer == nil, let lines = Desk.keyboard() { group.addTask { await desk.obey(lines, on: node) } }
                 group.addTask {
                     for await _ in interruptions { break }
                     await node.close()
@@ -122,14 +124,15 @@ private actor Desk {
     }
 
     /// Does what the user types until the keyboard is closed.
-    func obey(_ lines: AsyncStream<String>) async {
+    func obey(_ lines: AsyncStream<String>, on node: Node) async {
         for await line in lines {
             switch line.trimmingCharacters(in: .whitespaces).lowercased() {
+            case let line where line.hasPrefix("c "): await call(String(line.dropFirst(2)), from: node)
             case "a": if let call = ringing.first { await accept(call) }
             case "d": if let call = ringing.first { await decline(call) }
             case "h": for call in talking { await call.hangUp() }
             case "": break
-            default: printer.note("type a to answer, d to decline, h to hang up")
+            default: printer.note("type a to answer, d to decline, h to hang up, c and an id to call")
             }
         }
     }
@@ -143,6 +146,16 @@ private actor Desk {
             input.finish()
         }
         return lines
+    }
+
+    /// Calls back, or somebody else, over a connection that is there already if possible.
+    private func call(_ text: String, from node: Node) async {
+        guard let peer = AccountID(text.trimmingCharacters(in: .whitespaces)) else {
+            return printer.note("an account's id has 40 hexadecimal digits")
+        }
+        printer.event("dialing", [("peer", .text(peer.hex))], line: "calling \(peer)")
+        guard let call = try? await node.call(peer, audio: audio) else { return }
+        talking.append(call)
     }
 
     private func accept(_ incoming: IncomingCall) async {

@@ -1,0 +1,134 @@
+#!/usr/bin/python3
+"""Calls between our node and unmodified Jami daemons, in network namespaces of this machine.
+
+Prints `ok <row> <ms>`, `FAIL <row>: why` or `skip <row>: why` for each row, then a summary; exits with 1 when a row
+failed. The milliseconds are the first that the row measured; --json has them all. Needs root.
+"""
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+
+sys.dont_write_bytecode = True
+
+import stock  # noqa: E402
+from network import Network  # noqa: E402
+from ours import Ours  # noqa: E402
+from programs import Failure, World  # noqa: E402
+from rows import ROWS, Skipped  # noqa: E402
+
+# Neither is one of the frequencies of the ring-back that a stock caller plays to itself.
+STOCK_TONE, OUR_TONE = 1000, 700
+
+
+class Lab:
+    """One stock daemon and one node of ours, on a network of their own."""
+
+    def __init__(self, swiftlet, folder, level):
+        self.world = World()
+        self.folder = folder
+        self.network = Network(self.world, folder)
+        self.swiftlet = swiftlet
+        self.level = level
+        self.stock = self.ours = self.second = None
+
+    def start(self):
+        threading.Thread(target=stock.run_signals, daemon=True).start()
+        self.network.start()
+        self.stock = stock.Stock(self.network, "stock", STOCK_TONE, OUR_TONE)
+        self.ours = Ours(self.network, "ours", OUR_TONE, STOCK_TONE, self.swiftlet, self.level)
+        self.stock.start()
+        self.ours.start()
+
+    def second_device(self):
+        """Another daemon with the stock daemon's account."""
+        if not self.second:
+            archive = os.path.join(self.folder, "archive.gz")
+            self.stock.export(archive)
+            self.second = stock.Stock(self.network, "second", STOCK_TONE, OUR_TONE)
+            self.second.start(archive=archive)
+        return self.second
+
+    def quiet(self):
+        for party in (self.stock, self.second, self.ours):
+            if party:
+                party.quiet()
+
+    def start_over(self):
+        """After a failure, so that the next row does not inherit it."""
+        for party in (self.stock, self.second, self.ours):
+            if party:
+                party.restart()
+
+    def close(self):
+        for part in (self.ours, self.second, self.stock, self.network):
+            if part:
+                part.close()
+
+
+def run_row(lab, name, number):
+    result = {"row": name, "run": number}
+    try:
+        lab.quiet()
+        figures = ROWS[name](lab)
+        result.update(result="ok", ms=figures)
+        print(f"ok {name} {next(iter(figures.values()))}", flush=True)
+    except Skipped as why:
+        result.update(result="skip", why=str(why))
+        print(f"skip {name}: {why}", flush=True)
+    except Failure as why:
+        result.update(result="FAIL", why=str(why))
+        print(f"FAIL {name}: {why}", flush=True)
+        lab.start_over()
+    return result
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("swiftlet", help="the built program")
+    parser.add_argument("--runs", type=int, default=1, help="how often every row runs")
+    parser.add_argument("--rows", default=",".join(ROWS), help="which rows, with commas: " + ", ".join(ROWS))
+    parser.add_argument("--json", metavar="FILE", help="where to write all figures")
+    parser.add_argument("--keep", action="store_true", help="keep the logs and recordings, and say where they are")
+    options = parser.parse_args()
+    options.rows = options.rows.split(",")
+    unknown = [name for name in options.rows if name not in ROWS]
+    if unknown:
+        parser.error("there is no row " + ", ".join(unknown))
+    return options
+
+
+def main():
+    options = arguments()
+    # An exception, so that what was started is ended.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
+    folder = tempfile.mkdtemp(prefix="swiftlet-jami-")
+    lab = Lab(options.swiftlet, folder, "debug" if options.keep else "warning")
+    results = []
+    try:
+        lab.start()
+        for number in range(1, options.runs + 1):
+            results += [run_row(lab, name, number) for name in options.rows]
+    except Failure as why:
+        results.append({"result": "FAIL", "why": str(why)})
+        print(f"FAIL: {why}", flush=True)
+    finally:
+        lab.close()
+        if options.keep:
+            print("logs are in", folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump(results, file, indent=1)
+    counts = {kind: sum(r["result"] == kind for r in results) for kind in ("ok", "FAIL", "skip")}
+    print(f"interop-jami: {counts['ok']} passed, {counts['FAIL']} failed, {counts['skip']} skipped")
+    return 1 if counts["FAIL"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,260 @@
+"""A stock Jami daemon with everything it needs: a bus, a sound server, a home and an account."""
+import os
+
+import dbus
+import dbus.bus
+import dbus.mainloop.glib
+from gi.repository import GLib
+
+from programs import Failure, Journal, Program, now
+from sound import SoundServer, ToneWatch
+
+DAEMON = "/usr/libexec/jamid"
+SERVICE = "cx.ring.Ring"
+ENDED = ("OVER", "FAILURE", "BUSY", "PEER_BUSY", "HUNGUP")
+# No service files: a bus that could start the daemon would replace one that died, without our environment.
+BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>{address}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"""
+dbus.mainloop.glib.threads_init()
+SIGNALS = dbus.mainloop.glib.DBusGMainLoop()
+
+
+def run_signals():
+    """Delivers the signals of every bus; for a thread of its own."""
+    GLib.MainLoop().run()
+
+
+def plain(value):
+    """A value of D-Bus as one of Python."""
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, dbus.Boolean):
+        return bool(value)
+    return int(value) if isinstance(value, int) else str(value)
+
+
+def texts(facts):
+    return dbus.Dictionary({key: str(value) for key, value in facts.items()}, signature="ss")
+
+
+class Stock:
+    """One daemon with one account; as caller and callee, it is driven like ours."""
+
+    def __init__(self, network, name, tone, heard):
+        self.network, self.world, self.name = network, network.world, name
+        self.tone, self.heard = tone, heard
+        self.folder = os.path.join(network.folder, name)
+        self.journal = Journal(self.world, os.path.join(network.folder, name + ".events"))
+        self.space = network.host(name)
+        self.servers = []
+        self.sound = self.daemon = self.signals = self.account = self.call = self.id = None
+
+    # Starting and ending
+
+    def start(self, archive=None):
+        """Starts everything, and makes an account or takes one from an archive."""
+        run = os.path.join(self.folder, "run")
+        home = os.path.join(self.folder, "home")
+        for folder in (run, home):
+            os.makedirs(folder, mode=0o700)
+        self.address = f"unix:path={run}/bus"
+        self.environment = dict(
+            os.environ, HOME=home, XDG_RUNTIME_DIR=run, XDG_CONFIG_HOME=home + "/.config",
+            XDG_DATA_HOME=home + "/.local/share", XDG_CACHE_HOME=home + "/.cache", NO_COLOR="1", SIPLOGLEVEL="4",
+            DBUS_SESSION_BUS_ADDRESS=self.address, PULSE_SERVER=f"unix:{run}/sound")
+        self._start_bus()
+        self._start_sound(run + "/sound")
+        self._start_daemon()
+        self._make_account(archive)
+
+    def _program(self, name, *command):
+        return Program(name, command, self.folder, space=self.space, environment=self.environment)
+
+    def _start_bus(self):
+        path = os.path.join(self.folder, "bus.conf")
+        with open(path, "w") as file:
+            file.write(BUS.format(address=self.address))
+        self.servers.append(self._program("bus", "dbus-daemon", f"--config-file={path}", "--nofork", "--nopidfile"))
+        self.world.until(lambda: os.path.exists(self.folder + "/run/bus"), 10, "no bus")
+        self.signals = dbus.bus.BusConnection(self.address, mainloop=SIGNALS)
+        for part in ("CallManager", "ConfigurationManager"):
+            self.signals.add_signal_receiver(
+                self._signalled, dbus_interface=f"{SERVICE}.{part}", member_keyword="member")
+        self.bus = dbus.bus.BusConnection(self.address)
+
+    def _start_sound(self, socket):
+        self.servers.append(self._program(
+            "sound", "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--log-target=stderr",
+            "-L", f"module-native-protocol-unix socket={socket} auth-anonymous=1",
+            "-L", "module-null-sink sink_name=loudspeaker rate=48000",
+            "-L", "module-null-sink sink_name=microphone rate=48000"))
+        self.world.until(lambda: os.path.exists(socket), 10, "no sound server")
+        for setting in (["set-default-sink", "loudspeaker"], ["set-default-source", "microphone.monitor"]):
+            self._program("sound-setting", "pactl", *setting).process.wait(10)
+        # Also while nobody calls: with nobody at them, null sinks run in blocks of a second and more.
+        self.sound = SoundServer(self.environment, self.world, self.tone)
+
+    def _start_daemon(self):
+        self.daemon = self._program("jamid", DAEMON, "-d", "-c", "-p")
+        self.world.until(lambda: self.bus.name_has_owner(SERVICE), 20, f"{self.name}: the daemon did not start")
+        self.configuration, self.calls = self._face("ConfigurationManager"), self._face("CallManager")
+        self._face("Instance").Register(dbus.Int32(os.getpid()), "interop")
+
+    def _face(self, name):
+        return dbus.Interface(self.bus.get_object(SERVICE, f"/cx/ring/Ring/{name}"), f"{SERVICE}.{name}")
+
+    def _make_account(self, archive):
+        details = plain(self.configuration.getAccountTemplate("RING"))
+        details.update({
+            "Account.type": "RING", "Account.alias": self.name, "Account.displayName": self.name,
+            "Account.hostname": self.network.entry, "Account.upnpEnabled": "false", "Account.proxyEnabled": "false",
+            "Account.peerDiscovery": "false", "Account.accountDiscovery": "false", "Account.accountPublish": "false",
+            "Account.videoEnabled": "false", "Account.autoAnswer": "false", "Account.ringtoneEnabled": "false",
+            "DHT.PublicInCalls": "true", "TURN.enable": "false", "STUN.enable": "false",
+            "RingNS.uri": "http://127.0.0.1:9",  # nobody: no names are looked up
+        })
+        if archive:
+            details["Account.archivePath"] = archive
+        self.account = str(self.configuration.addAccount(texts(details)))
+        self._await_network(60)
+        self.id = plain(self.configuration.getAccountDetails(self.account))["Account.username"].split(":")[-1]
+
+    def _await_network(self, seconds):
+        def is_reachable():
+            state = plain(self.configuration.getVolatileAccountDetails(self.account))
+            return (state.get("Account.registrationStatus") == "REGISTERED"
+                    and state.get("Account.deviceAnnounced") == "true")
+        self.world.until(is_reachable, seconds, f"{self.name} was not reachable")
+
+    def restart(self):
+        """A new process with the same account; nothing of it knows of earlier connections."""
+        self.daemon.stop()
+        self.call = None
+        self._start_daemon()
+        self._await_network(30)
+
+    def export(self, path):
+        if not self.configuration.exportToFile(self.account, path, ""):
+            raise Failure("the account was not exported")
+
+    def close(self):
+        if self.sound:
+            self.sound.stop()
+        if self.signals:
+            self.signals.close()
+            self.bus.close()
+        for program in [self.daemon] + self.servers[::-1]:
+            if program:
+                program.stop()
+
+    def _signalled(self, *arguments, member):
+        if member not in ("audioMeter", "onRtcpReportReceived"):
+            self.journal.add({"event": str(member), "t": now(), "arguments": plain(arguments)})
+
+    # Calling
+
+    def quiet(self):
+        """Ends what an earlier row left."""
+        if self.call and self._state(self.call) not in ENDED:
+            self.hang_up()
+            self.await_end()
+        self.call = None
+
+    def dial(self, peer):
+        media = {"MEDIA_TYPE": "MEDIA_TYPE_AUDIO", "ENABLED": "true", "MUTED": "false", "SOURCE": "",
+                 "LABEL": "audio_0"}
+        self.call = str(self.calls.placeCallWithMedia(self.account, peer, dbus.Array([texts(media)], "a{ss}")))
+        if not self.call:
+            raise Failure(f"{self.name} would not call")
+
+    def dialled(self, since):
+        """The daemon dials within the order."""
+        return None
+
+    def _await(self, name, since, seconds=30, match=lambda arguments: True):
+        def look():
+            return next((e for e in self.journal.all(name, since) if match(e["arguments"])), None)
+        return self.world.until(look, seconds, f"{self.name}: no {name}")
+
+    def await_ringing(self, since):
+        """As the caller: the peer alerts its user."""
+        return self._await_state("RINGING", since=since)
+
+    def await_incoming(self, since):
+        """As the callee."""
+        event = self._await("incomingCallWithMedia", since)
+        self.call, self.offered = event["arguments"][1], event["arguments"][3]
+        return event["t"]
+
+    def _state(self, call):
+        states = [e["arguments"][2] for e in self.journal.all("callStateChanged") if e["arguments"][1] == call]
+        return states[-1] if states else ""
+
+    def _await_state(self, *wanted, since=0, seconds=30):
+        def look():
+            for event in self.journal.all("callStateChanged", since):
+                _, call, state, _ = event["arguments"]
+                if call == self.call and state in wanted:
+                    return event
+                if call == self.call and state in ENDED:
+                    raise Failure(f"{self.name}: the call ended as {state}, not {' or '.join(wanted)}")
+            return None
+        return self.world.until(look, seconds, f"{self.name}: not {' or '.join(wanted)}")["t"]
+
+    def answer(self):
+        self.calls.acceptWithMedia(self.account, self.call, dbus.Array(map(texts, self.offered), "a{ss}"))
+
+    def decline(self):
+        self.calls.refuse(self.account, self.call)
+
+    def hang_up(self):
+        self.calls.hangUp(self.account, self.call)
+
+    def await_connected(self, since=0):
+        return self._await_state("CURRENT", since=since)
+
+    def await_end(self, seconds=30):
+        return self._await_state(*ENDED, seconds=seconds)
+
+    def hold(self, is_held):
+        since = self.journal.here()
+        (self.calls.hold if is_held else self.calls.unhold)(self.account, self.call)
+        self._await_state("HOLD" if is_held else "CURRENT", since=since)
+
+    def mute(self, is_muted):
+        self.calls.muteLocalMedia(self.account, self.call, "MEDIA_TYPE_AUDIO", is_muted)
+
+    # Texts
+
+    def say(self, text):
+        """Within the call."""
+        self.calls.sendTextMessage(self.account, self.call, texts({"text/plain": text}), True)
+
+    def await_said(self, text, since):
+        return self._await("incomingMessage", since, match=lambda a: text in a[3].values())["t"]
+
+    def write(self, peer, text):
+        """Outside of calls."""
+        self.configuration.sendTextMessage(self.account, peer, texts({"text/plain": text}))
+
+    def await_written(self, text, since):
+        return self._await("incomingAccountMessage", since, match=lambda a: text in a[3].values())["t"]
+
+    # Sound
+
+    def watch(self):
+        """Listens for the other side's tone from now on."""
+        return ToneWatch(self.sound, self.heard)
