@@ -207,6 +207,8 @@ extension NodeCore {
         package var treatedRequestLimit = 4096
         /// How many values at our request key may be decrypted at a time: each takes milliseconds.
         package var openingLimit = 16
+        /// How many values at our request key may wait to be decrypted; beyond that the oldest are never looked at.
+        package var unopenedLimit = 256
         /// How many senders' certificates may be looked for at a time.
         package var pendingRequestLimit = 32
         /// How many links may exist.
