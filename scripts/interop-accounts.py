@@ -186,6 +186,11 @@ def stock_to_swiftlet(daemon, folder, network):
     check("swiftlet is on the network with it", listen.event("announced"))
     check("the stock daemon takes swiftlet for a device of the account",
           until(lambda: imported.get("longDevice") in daemon.devices(account)))
+    other = f"{folder}/other"
+    check("another swiftlet makes an account", Swiftlet("account", "create", "--state", other).code() == 0)
+    message = Swiftlet("message", daemon.id(account), "hello", "--state", other, *network)
+    check("it reaches the imported account's new device",
+          message.event("delivered") and listen.event("message").get("text") == "hello")
     check("swiftlet ends well", listen.end() == 0)
     return imported.get("account"), back
 

@@ -15,7 +15,8 @@ struct SwiftletCommand: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            AccountCommand.self, ListenCommand.self, CallCommand.self, MessageCommand.self, DHTCommand.self,
+            AccountCommand.self, ContactCommand.self, ListenCommand.self, CallCommand.self, MessageCommand.self,
+            DHTCommand.self,
             CompareCommand.self, DemoCommand.self,
         ])
 

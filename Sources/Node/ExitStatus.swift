@@ -54,6 +54,7 @@ extension Failure {
         case .socket(let text): self.init(.system, "cannot open a socket: \(text); check --bind and the permissions")
         case .unwritable(let path):
             self.init(.cannotCreate, "cannot write \(path); check its permissions or use --state")
+        case .account(let error): self.init(error)
         case .identity(let error): self.init(.fault, "the account's keys cannot be used: \(error)")
         case .closed: self.init(.fault, "the node was closed")
         }

@@ -96,6 +96,18 @@ private actor Desk {
             printer.event(
                 "message", [("from", .text(peer.hex)), ("type", .text(message.contentType)), ("text", .text(text))],
                 line: "message from \(peer): \(Printer.printable(text))")
+        case .contactRequested(let peer, let profile):
+            printer.event(
+                "contact-request", [("from", .text(peer.hex)), ("profile", .text(profile))],
+                line: "\(peer) wants to be a contact; agree with: swiftlet contact add \(peer)")
+        case .contactAsked(let peer, let device):
+            printer.event("contact-asked", [("contact", .text(peer.hex)), ("device", .text(device.hex))])
+        case .contactConfirmed(let peer):
+            printer.event("contact-confirmed", [("contact", .text(peer.hex))], line: "\(peer) is a contact now")
+        case .presence(let peer, let isOnline):
+            printer.event(
+                "presence", [("contact", .text(peer.hex)), ("online", .flag(isOnline))],
+                line: "\(peer) is \(isOnline ? "online" : "away")")
         case .messageOutcome: break
         }
     }

@@ -28,9 +28,18 @@ struct PasswordOptions: ParsableArguments {
             }
             return try Self.firstLine(of: bytes, from: passwordFile)
         }
-        guard passwordStdin else { return nil }
-        let bytes = Array((try? FileHandle.standardInput.read(upToCount: Self.limit)) ?? Data())
-        return try Self.firstLine(of: bytes, from: "standard input")
+        return passwordStdin ? try Self.firstLine(of: Self.standardInput(), from: "standard input") : nil
+    }
+
+    /// Reads no further than the first line, as whoever writes may not end there.
+    private static func standardInput() -> [UInt8] {
+        var bytes: [UInt8] = []
+        var byte: UInt8 = 0
+        // The variable lives across the call.
+        while bytes.count < limit, unsafe read(STDIN_FILENO, &byte, 1) == 1, byte != UInt8(ascii: "\n") {
+            bytes.append(byte)
+        }
+        return bytes
     }
 
     private static func firstLine(of bytes: [UInt8], from source: String) throws -> String {

@@ -33,6 +33,8 @@ package final class NodeHost: Host {
     private var run = 0
     /// The requests that were treated, as a driver keeps them on disk.
     private var treatedRequests: [UInt64] = []
+    /// The contacts, likewise.
+    package private(set) var contacts = ContactList()
     var id = HostID(rawValue: 0)
     var random: RandomSource
     var sessions: [SessionID: SessionPorts] = [:]
@@ -85,7 +87,7 @@ package final class NodeHost: Host {
         run += 1
         (work, moments, endedCalls, sound) = (0, [], [], [:])
         core = NodeCore(
-            account: NodeCore.Account(identity, displayName: name), configuration: configuration,
+            account: NodeCore.Account(identity, displayName: name), configuration: configuration, contacts: contacts,
             treatedRequests: treatedRequests, clock: world.clock, random: world.splitRandom())
         input { $0.publish(at: $1) }
     }
@@ -131,6 +133,14 @@ package final class NodeHost: Host {
         let (number, effects) = core.send(Message(text: text), to: peer, at: world.now)
         perform(effects)
         return number
+    }
+
+    /// Makes an account a contact.
+    package func addContact(_ id: AccountID) { input { $0.addContact(id, at: $1) } }
+
+    /// Makes an account no contact.
+    package func removeContact(_ id: AccountID, banning isBanned: Bool) {
+        input { $0.removeContact(id, banning: isBanned, at: $1) }
     }
 
     // MARK: - Time
@@ -200,6 +210,7 @@ package final class NodeHost: Host {
         case .startMedia(let call, let plan): startAudio(plan, of: call)
         case .stopMedia(let call): stopAudio(of: call)
         case .remember(let request): treatedRequests.append(request)
+        case .saveContacts(let list): contacts = list
         case .event(let event): tell(event)
         case .ignored(let reason): keep("\(reason)")
         }

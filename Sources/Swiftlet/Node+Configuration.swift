@@ -58,6 +58,8 @@ extension Node {
         public var usesTCP = true
         /// Whether control channels may run over UDP.
         public var usesUDP = true
+        /// Whether accounts that are no contacts may call and write; banned ones never may.
+        public var acceptsStrangers = true
         /// How long ``Node/close()`` waits for the last messages of calls.
         public var closingTime = Duration.seconds(2)
         /// Where the node logs to.
@@ -82,6 +84,7 @@ extension Node {
         func core(displayName: String) -> NodeCore.Configuration {
             var core = NodeCore.Configuration()
             core.transports = (usesTCP ? [.tcp] : []) + (usesUDP ? [.udp] : [])
+            core.acceptsStrangers = acceptsStrangers
             core.profile = ProfileText.card(displayName: displayName)
             return core
         }
@@ -105,6 +108,8 @@ public enum NodeError: Error, Sendable {
     case socket(String)
     /// The state folder cannot be written.
     case unwritable(path: String)
+    /// What the state folder holds beside the keys cannot be read.
+    case account(AccountError)
     /// The account's keys cannot be used.
     case identity(SecureChannelError)
     /// The node was closed.

@@ -120,6 +120,25 @@ public actor Node {
 
     func announceMute(_ isMuted: Bool, in call: CallID) { driver?.announceMute(isMuted, in: call) }
 
+    // MARK: - Contacts
+
+    /// The accounts we know, removed and banned ones among them.
+    public var contacts: ContactList { driver?.contacts ?? ContactList() }
+
+    /// Makes an account a contact: each of its devices is asked to agree, or told that we do if it asked first.
+    ///
+    /// Devices that are away are asked when they appear. Contacts are watched for ``NodeEvent/presence(_:isOnline:)``.
+    public func addContact(_ id: AccountID) throws(NodeError) {
+        guard let driver else { throw .closed }
+        driver.addContact(id)
+    }
+
+    /// Makes an account no contact. A banned one can neither call nor write any more.
+    public func removeContact(_ id: AccountID, banning isBanned: Bool = false) throws(NodeError) {
+        guard let driver else { throw .closed }
+        driver.removeContact(id, banning: isBanned)
+    }
+
     // MARK: - The end
 
     /// Hangs up all calls, gives their last messages a moment to get through, and ends the node.
@@ -168,7 +187,8 @@ public actor Node {
             } else {
                 finishedMessages[number] = outcome
             }
-        case .announced, .requestReceived, .message: break
+        case .announced, .requestReceived, .message, .contactRequested, .contactAsked, .contactConfirmed, .presence:
+            break
         }
     }
 

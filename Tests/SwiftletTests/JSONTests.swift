@@ -12,7 +12,7 @@ import Testing
             "null", "true", "false", "0", "-0", "12", "-1.50", "1e9", "2E+3", "18446744073709551616", "0.10e-07",
             "\"\"",
             "\"a/b\"", "\"é 😀\"", "[]", "[1,[2,{}],\"3\"]", "{}", "{\"b\":1,\"a\":{\"c\":[null]}}", "{\"\":0}",
-            "\"\\\"\\\\\\n\\u0000\\u001f\"",
+            "\"\\\"\\\\\\n\\u0000\\u001f\\b\\f\\r\\t\"",
         ])
     func roundTrip(text: String) throws {
         #expect(try Self.read(text).encoded == Array(text.utf8))

@@ -89,8 +89,8 @@ extension ProcessTests {
             let export = try await run("export", copy, state, ["--password-file", wrong])
             #expect(export.code == 0 && !export.process.errorLines.contains { $0.contains("has no password") })
             let pipe = Pipe()
-            try pipe.fileHandleForWriting.write(contentsOf: Data("test124\n".utf8))
-            try pipe.fileHandleForWriting.close()
+            // Left open: the line is enough.
+            try pipe.fileHandleForWriting.write(contentsOf: Data("test124\nmore".utf8))
             let again = try await run(
                 "import", copy, sandbox.path("again"), ["--password-stdin"], input: pipe.fileHandleForReading)
             #expect(again.code == 0)
@@ -109,6 +109,19 @@ extension ProcessTests {
             #expect(try await process.exitCode() == 0, "\(process.errorLines)")
             #expect(try await process.event("account-imported")["account"].count == 40)
             #expect(terminal.shown().isEmpty)
+        }
+
+        @Test("Ctrl-C at the question ends the command and leaves the terminal as it was")
+        func interruptedQuestion() async throws {
+            let sandbox = try Sandbox()
+            let terminal = try #require(PseudoTerminal())
+            let arguments = ["account", "import", Self.sealed, "--state", sandbox.path("state")]
+            let process = try SwiftletProcess(arguments, input: terminal.user)
+            try await terminal.waitUntilQuiet()
+            terminal.type("test\u{3}")
+            #expect(try await process.exitCode() == 17)
+            #expect(terminal.showsWhatIsTyped)
+            #expect(!FileManager.default.fileExists(atPath: sandbox.path("state")))
         }
 
         @Test("Files that are no archive are called so, and change nothing")

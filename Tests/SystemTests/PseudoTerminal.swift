@@ -32,11 +32,16 @@ final class PseudoTerminal: Sendable {
     /// Waits until the program has turned echo off; what is typed before is lost.
     func waitUntilQuiet(within seconds: Int = 60) async throws {
         for _ in 0..<seconds * 50 {
-            var settings = termios()
-            if tcgetattr(keyboard, &settings) == 0, settings.c_lflag & tcflag_t(ECHO) == 0 { return }
+            if !showsWhatIsTyped { return }
             try await Task.sleep(for: .milliseconds(20))
         }
         throw CocoaError(.fileReadUnknown)
+    }
+
+    /// Whether echo is on.
+    var showsWhatIsTyped: Bool {
+        var settings = termios()
+        return tcgetattr(keyboard, &settings) == 0 && settings.c_lflag & tcflag_t(ECHO) != 0
     }
 
     func type(_ text: String) {

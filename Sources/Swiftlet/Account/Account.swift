@@ -76,6 +76,14 @@ public struct Account: Sendable {
     /// The account's contacts.
     public func contacts() throws(AccountError) -> ContactList { try AccountFiles(folder).contacts() }
 
+    /// Changes the contacts of an account that no node runs with; the function is given the Unix time as well.
+    public func changeContacts(_ change: (inout ContactList, Int64) -> Void) throws(AccountError) {
+        let files = AccountFiles(folder)
+        var contacts = try files.contacts()
+        change(&contacts, Self.now)
+        try files.write(contacts)
+    }
+
     /// The account as stock Jami imports it: everything but this device's key.
     public func archive() throws(AccountError) -> AccountArchive {
         let files = AccountFiles(folder)

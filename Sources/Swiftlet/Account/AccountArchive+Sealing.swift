@@ -36,6 +36,7 @@ extension AccountArchive {
     /// Stretching a password takes a good part of a second; never on an event loop.
     public func encoded(password: String? = nil) throws(AccountArchiveError) -> [UInt8] {
         let text = text(isSealed: password != nil)
+        guard text.count <= Self.maximumBytes else { throw .overLimit(limit: Self.maximumBytes) }
         do {
             guard let password else { return try CompressionFormat.gzip.deflate(text) }
             return try PasswordSeal.seal(CompressionFormat.zlib.deflate(text), password: password)

@@ -12,6 +12,9 @@ struct AccountFiles {
     /// What an imported archive held that means nothing here; secret, as the name server's key is among it.
     private var othersFile: URL { accountFolder.appending(path: "archive.json") }
 
+    /// The largest file that is read, in bytes: contacts may be spelt longer here than in the archive they came from.
+    private static let maximumBytes = 2 * AccountArchive.maximumBytes
+
     init(_ folder: URL) { self.folder = folder }
 
     /// Makes the folders of an account to come; an account that is there already is reported.
@@ -39,9 +42,11 @@ struct AccountFiles {
 
     /// Keeps what the archive holds beyond the identity and the name.
     func write(_ archive: AccountArchive) throws(AccountError) {
-        try write(archive.contacts.json.encoded, to: contactsFile)
+        try write(archive.contacts)
         try write(JSON.object(archive.others).encoded, to: othersFile)
     }
+
+    func write(_ contacts: ContactList) throws(AccountError) { try write(contacts.json.encoded, to: contactsFile) }
 
     func contacts() throws(AccountError) -> ContactList { ContactList(try members(of: contactsFile)) }
 
@@ -56,7 +61,7 @@ struct AccountFiles {
         guard PrivateFile.exists(file.path) else { return [] }
         let bytes: [UInt8]
         do {
-            bytes = try PrivateFile.read(file.path, isSecret: true, limit: AccountArchive.maximumBytes)
+            bytes = try PrivateFile.read(file.path, isSecret: true, limit: Self.maximumBytes)
         } catch { throw .storage(error) }
         do throws(WireError) {
             guard let members = try JSON(decoding: bytes).asObject else { throw .malformed(.json, at: 0) }

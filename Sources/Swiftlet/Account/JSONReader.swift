@@ -72,7 +72,12 @@ struct JSONReader {
     }
 
     private mutating func skipSpace() {
-        while offset < text.count, [0x20, 0x09, 0x0A, 0x0D].contains(text[offset]) { offset += 1 }
+        while offset < text.count {
+            switch text[offset] {
+            case 0x20, 0x09, 0x0A, 0x0D: offset += 1
+            default: return
+            }
+        }
     }
 
     /// Moves over `character` and the space before it, if they are next.
@@ -135,7 +140,7 @@ extension JSONReader {
                     throw .malformed(.json, at: start)
                 }
                 return string
-            case UInt8(ascii: "\\"): bytes += try escaped()
+            case UInt8(ascii: "\\"): try readEscape(into: &bytes)
             case 0..<0x20: throw malformed
             default:
                 bytes.append(byte)
@@ -145,21 +150,24 @@ extension JSONReader {
         throw malformed
     }
 
-    private mutating func escaped() throws(WireError) -> [UInt8] {
+    private mutating func readEscape(into bytes: inout [UInt8]) throws(WireError) {
         guard offset + 1 < text.count else { throw .truncated(at: text.count) }
         let character = text[offset + 1]
-        if character == UInt8(ascii: "u") { return try unicode() }
-        let plain: [UInt8: UInt8] = [
-            UInt8(ascii: "\""): 0x22, UInt8(ascii: "\\"): 0x5C, UInt8(ascii: "/"): 0x2F, UInt8(ascii: "b"): 0x08,
-            UInt8(ascii: "f"): 0x0C, UInt8(ascii: "n"): 0x0A, UInt8(ascii: "r"): 0x0D, UInt8(ascii: "t"): 0x09,
-        ]
-        guard let byte = plain[character] else { throw malformed }
+        switch character {
+        case UInt8(ascii: "u"): return try readUnicode(into: &bytes)
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): bytes.append(character)
+        case UInt8(ascii: "b"): bytes.append(0x08)
+        case UInt8(ascii: "f"): bytes.append(0x0C)
+        case UInt8(ascii: "n"): bytes.append(0x0A)
+        case UInt8(ascii: "r"): bytes.append(0x0D)
+        case UInt8(ascii: "t"): bytes.append(0x09)
+        default: throw malformed
+        }
         offset += 2
-        return [byte]
     }
 
-    /// One `\u` escape, or two that are a surrogate pair (RFC 8259 §7).
-    private mutating func unicode() throws(WireError) -> [UInt8] {
+    /// Reads one `\u` escape, or two that are a surrogate pair (RFC 8259 §7).
+    private mutating func readUnicode(into bytes: inout [UInt8]) throws(WireError) {
         let start = offset
         let first = try codeUnit()
         var units = [first]
@@ -167,7 +175,7 @@ extension JSONReader {
             units.append(try codeUnit())
         }
         guard let string = String(validating: units, as: UTF16.self) else { throw .malformed(.json, at: start) }
-        return Array(string.utf8)
+        bytes += Array(string.utf8)
     }
 
     private mutating func codeUnit() throws(WireError) -> UInt16 {

@@ -1,6 +1,7 @@
 internal import SansIO
 
-/// Writes JSON in one line: non-ASCII text as it is, control characters escaped.
+/// Writes JSON in one line: non-ASCII text as it is, control characters by their shortest escapes, so that nothing
+/// grows that was read.
 struct JSONWriter {
     private(set) var bytes: [UInt8] = []
 
@@ -39,7 +40,11 @@ struct JSONWriter {
             switch byte {
             case UInt8(ascii: "\""): write(raw: "\\\"")
             case UInt8(ascii: "\\"): write(raw: "\\\\")
-            case UInt8(ascii: "\n"): write(raw: "\\n")
+            case 0x08: write(raw: "\\b")
+            case 0x0C: write(raw: "\\f")
+            case 0x0A: write(raw: "\\n")
+            case 0x0D: write(raw: "\\r")
+            case 0x09: write(raw: "\\t")
             case 0..<0x20: write(raw: "\\u00" + Hexadecimal.encode([byte]))
             default: bytes.append(byte)
             }

@@ -4,29 +4,40 @@ internal import SwiftDHT
 
 /// A search for the certificates of one device, at every key they may lie under.
 struct CertificateSearch: Sendable {
+    /// What waits for a device's key.
+    enum Waiter: Hashable, Sendable {
+        /// A link of ours to the device.
+        case link(LinkID)
+        /// A letter to a device of this account.
+        case letter(TrustRequest, to: AccountID)
+    }
+
     var operations: [OperationID]
-    /// The links that wait for the device's key.
-    var links: [LinkID] = []
+    var waiters: [Waiter] = []
+
+    /// How many letters may wait for one device.
+    static let waiterLimit = 64
 }
 
 /// Who devices are.
 extension NodeCore {
-    /// Looks for the certificates of a device, on behalf of a link or of the requests in the inbox.
+    /// Looks for the certificates of a device, on behalf of what waits for its key, or of the mail that it sent.
     mutating func findCertificate(
-        of device: DeviceID, long: LongID?, for link: LinkID? = nil, at now: Instant
+        of device: DeviceID, long: LongID?, for waiter: CertificateSearch.Waiter? = nil, at now: Instant
     ) -> [Effect] {
-        if certificateSearches[device] == nil {
-            let keys = certificateKeys(short: device, long: long)
-            let operations = keys.map { _ in begin(.certificate(device)) }
-            certificateSearches[device] = CertificateSearch(operations: operations)
-            if let link { certificateSearches[device]?.links.append(link) }
-            let query = ValueQuery(where: [.type(.certificate)])
-            return zip(keys, operations).flatMap { key, operation in
-                introduce(dht.get(key, matching: query, as: operation, at: now), at: now)
+        if let search = certificateSearches[device] {
+            if let waiter, search.waiters.count < CertificateSearch.waiterLimit {
+                certificateSearches[device]?.waiters.append(waiter)
             }
+            return []
         }
-        if let link { certificateSearches[device]?.links.append(link) }
-        return []
+        let keys = certificateKeys(short: device, long: long)
+        let operations = keys.map { _ in begin(.certificate(device)) }
+        certificateSearches[device] = CertificateSearch(operations: operations, waiters: waiter.map { [$0] } ?? [])
+        let query = ValueQuery(where: [.type(.certificate)])
+        return zip(keys, operations).flatMap { key, operation in
+            introduce(dht.get(key, matching: query, as: operation, at: now), at: now)
+        }
     }
 
     /// A value at the certificate key of a device.
@@ -38,8 +49,15 @@ extension NodeCore {
         certificateSearches[device] = nil
         knownDevices.learn(device, of: owner)
         var effects = search.operations.flatMap { end($0, at: now) }
-        for link in search.links { effects += keyFound(key, of: owner, for: link, at: now) }
-        return effects + answerWaiting(of: device, from: owner, key: key, at: now)
+        for waiter in search.waiters {
+            switch waiter {
+            case .link(let link): effects += keyFound(key, of: owner, for: link, at: now)
+            case .letter(let letter, let reader):
+                if reader == owner { effects.append(seal(letter, for: key, of: reader)) }
+            }
+        }
+        for mail in inbox.release(device) { effects += deliver(mail, from: owner, at: now) }
+        return effects
     }
 
     /// One search for the certificates of a device came to nothing.
@@ -48,7 +66,7 @@ extension NodeCore {
         guard let search = certificateSearches[device], search.operations.isEmpty else { return [] }
         certificateSearches[device] = nil
         var effects: [Effect] = []
-        for link in search.links { effects += failed(link, because: .untrusted, at: now) }
+        for case .link(let link) in search.waiters { effects += failed(link, because: .untrusted, at: now) }
         guard inbox.holds(device) else { return effects }
         _ = inbox.release(device)
         return effects + [.ignored(.unknownSender(device))]

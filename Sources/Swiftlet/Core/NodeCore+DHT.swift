@@ -27,7 +27,10 @@ extension NodeCore {
             case .value(let value, let id): translated += found(value, for: id, at: now)
             case .finished(let id, let outcome): translated += finished(id, outcome, at: now)
             case .status(let status, let family): translated += connectionChanged(status == .connected, family)
-            case .expired, .observedAddress: break
+            case .expired(let value, let id):
+                guard case .presence(let contact) = operations[id] else { continue }
+                translated += announcementGone(value, of: contact)
+            case .observedAddress: break
             case .ignored(let reason): translated.append(.ignored(.dht(reason)))
             }
         }
@@ -47,8 +50,9 @@ extension NodeCore {
         case .mailbox(let mailbox): mailArrived(value, in: mailbox)
         case .callReplies(let link): callReplyArrived(value, for: link)
         case .devices(let errand): announcementFound(value, for: errand, at: now)
+        case .presence(let contact): announcementSeen(value, of: contact, at: now)
         case .certificate(let device): certificateFound(value, of: device, at: now)
-        case .publishing, .sending, nil: []
+        case .publishing, .sending, .letter, nil: []
         }
     }
 
@@ -68,7 +72,10 @@ extension NodeCore {
         case .sending:
             operations[id] = nil
             return []
-        case .mailbox, .callReplies: return []
+        case .letter(let contact, let device):
+            operations[id] = nil
+            return isCompleted ? [.event(.contactAsked(contact, device: device))] : []
+        case .mailbox, .callReplies, .presence: return []
         }
     }
 
@@ -88,7 +95,7 @@ extension NodeCore {
         case .mail, .callReply:
             inbox.opening -= 1
             effects = openNext()
-        case .announcement, .description: break
+        case .announcement, .description, .letter: break
         }
         return effects + worked(for: purpose, result, at: now)
     }
@@ -101,9 +108,11 @@ extension NodeCore {
                 dht.put(value, at: InfoHash(account.accountID), permanently: true, as: operation, at: now), at: now)
         case (.description(let link, let keys), .value(let value)):
             return described(value, at: keys, for: link, at: now)
+        case (.letter(let key, let id, let device), .value(let value)):
+            return sealed(value, at: key, for: id, device: device, at: now)
         case (.mail(let mailbox), .body(let body)): return mailOpened(body, in: mailbox, at: now)
         case (.callReply(let link), .body(let body)): return callReplyOpened(body, for: link, at: now)
-        case (.mail, _), (.callReply, _), (.announcement, _): return [.ignored(.unusableRequest)]
+        case (.mail, _), (.callReply, _), (.announcement, _), (.letter, _): return [.ignored(.unusableRequest)]
         case (.description(let link, _), _): return failed(link, because: .unreachable, at: now)
         }
     }

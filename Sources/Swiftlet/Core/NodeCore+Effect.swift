@@ -28,6 +28,8 @@ extension NodeCore {
         case stopMedia(CallID)
         /// Remember, beyond this run, that a request was treated.
         case remember(requestID: UInt64)
+        /// Keep the contacts, beyond this run.
+        case saveContacts(ContactList)
         case event(NodeEvent)
         case ignored(Reason)
     }
@@ -47,6 +49,10 @@ extension NodeCore {
         case unknownSender(DeviceID)
         /// A sender whose chain does not hold, or belongs to somebody else.
         case untrustedSender(DeviceID)
+        /// An account that is banned, or a stranger where contacts alone are welcome.
+        case unwelcome(AccountID)
+        /// Nobody is a contact of its own.
+        case ownAccount
         /// More at once than is allowed; the limit's name.
         case overLimit(String)
         /// An input for something that is gone.

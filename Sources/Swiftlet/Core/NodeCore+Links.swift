@@ -34,7 +34,7 @@ extension NodeCore {
         expect(link, for: errand)
         let effects =
             key == nil
-            ? findCertificate(of: device, long: nil, for: link, at: now)
+            ? findCertificate(of: device, long: nil, for: .link(link), at: now)
             : introduce(links[link]?.machine.allowDescription(at: now) ?? [], of: link, at: now)
         return effects + introduce(links[link]?.machine.start(at: now) ?? [], of: link, at: now)
     }

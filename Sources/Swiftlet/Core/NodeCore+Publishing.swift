@@ -22,7 +22,7 @@ extension NodeCore {
             let operation = begin(.mailbox(mailbox))
             effects += introduce(dht.listen(mailbox.key(of: account.deviceKey), as: operation, at: now), at: now)
         }
-        return effects
+        return effects + watchContacts(at: now)
     }
 
     /// A certificate is stored, or will be when the DHT can be reached; with the last one the announcement follows.

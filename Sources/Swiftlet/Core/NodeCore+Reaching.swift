@@ -26,23 +26,26 @@ extension NodeCore {
             errands[errand]?.devices.append(record.device)
             effects += tell([errand], .deviceFound(record.device)) + reuse(link, for: errand, at: now)
         }
+        for device in presences[peer]?.devices ?? [] { effects += found(device, for: errand, at: now) }
+        _ = calledAccounts.insert(peer)
         let operation = begin(.devices(errand))
         return effects + introduce(dht.get(InfoHash(peer), as: operation, at: now), at: now)
     }
 
     /// A value at the peer's account: maybe the announcement of a device.
     mutating func announcementFound(_ value: Value, for errand: Errand, at now: Instant) -> [Effect] {
-        guard let record = errands[errand], value.type == .userData, value.ownerID == InfoHash(record.peer),
-            value.isGenuine(verifier: KeyVerifier()), let data = value.body?.data,
-            let announcement = try? DeviceAnnouncement(decoding: data),
-            let device = DeviceID(decoding: announcement.device), device != account.deviceID,
-            !record.devices.contains(device)
-        else { return [] }
+        guard let peer = errands[errand]?.peer, let device = AnnouncedDevice(value, of: peer) else { return [] }
+        return found(device, for: errand, at: now)
+    }
+
+    private mutating func found(_ device: AnnouncedDevice, for errand: Errand, at now: Instant) -> [Effect] {
+        guard let record = errands[errand], device.id != account.deviceID, !record.devices.contains(device.id) else {
+            return []
+        }
         guard record.devices.count < configuration.deviceLimit else { return [.ignored(.overLimit("devices"))] }
-        errands[errand]?.devices.append(device)
-        let key = announcement.publicKey.flatMap { try? PublicKey(der: $0) }
-        return tell([errand], .deviceFound(device))
-            + connect(to: device, key: key?.shortID == device ? key : nil, of: record.peer, for: errand, at: now)
+        errands[errand]?.devices.append(device.id)
+        return tell([errand], .deviceFound(device.id))
+            + connect(to: device.id, key: device.key, of: record.peer, for: errand, at: now)
     }
 
     /// The DHT has nothing more to tell about the peer's devices.

@@ -52,6 +52,9 @@ extension NodeCore {
             return request.isAnswer
                 ? replied(request, by: sender.shortID, at: now)
                 : requested(LinkRequest(request, from: sender, in: mailbox), at: now)
+        case (.inbox, .trustRequest):
+            guard let letter = try? TrustRequest(decoding: body.data) else { break }
+            return judge(.letter(letter), from: sender, at: now)
         default: break
         }
         return [.ignored(.unusableRequest)]
@@ -62,25 +65,27 @@ extension NodeCore {
     /// Somebody asks for a link.
     private mutating func requested(_ request: LinkRequest, at now: Instant) -> [Effect] {
         guard inbox.treat(request.id) else { return [.ignored(.repeatedRequest)] }
-        let remember = Effect.remember(requestID: request.id)
-        let sender = request.sender
-        if let owner = knownDevices.account(of: sender.shortID) {
-            return [remember] + answer(request, from: owner, at: now)
-        }
-        guard inbox.waitingCount < configuration.pendingRequestLimit else {
-            return [remember, .ignored(.overLimit("pendingRequests"))]
-        }
-        guard inbox.hold(request, from: sender.shortID) else { return [remember] }
-        return [remember] + findCertificate(of: sender.shortID, long: sender.longID, at: now)
+        return [.remember(requestID: request.id)] + judge(.link(request), from: request.sender, at: now)
     }
 
-    /// The account of a device that asked for links became known.
-    mutating func answerWaiting(
-        of device: DeviceID, from owner: AccountID, key: PublicKey, at now: Instant
-    ) -> [Effect] {
-        var effects: [Effect] = []
-        for request in inbox.release(device) { effects += answer(request, from: owner, at: now) }
-        return effects
+    /// Delivers mail of a device whose account is known, or finds that out first.
+    private mutating func judge(_ mail: Mail, from sender: PublicKey, at now: Instant) -> [Effect] {
+        if let owner = knownDevices.account(of: sender.shortID) { return deliver(mail, from: owner, at: now) }
+        guard inbox.waitingCount < configuration.pendingRequestLimit else {
+            return [.ignored(.overLimit("pendingRequests"))]
+        }
+        guard inbox.hold(mail, from: sender.shortID) else { return [] }
+        return findCertificate(of: sender.shortID, long: sender.longID, at: now)
+    }
+
+    /// Mail of a device of this account.
+    mutating func deliver(_ mail: Mail, from owner: AccountID, at now: Instant) -> [Effect] {
+        switch mail {
+        case .link(let request):
+            welcomes(owner, device: request.sender.shortID)
+                ? answer(request, from: owner, at: now) : [.ignored(.unwelcome(owner))]
+        case .letter(let letter): letterArrived(letter, from: owner, at: now)
+        }
     }
 
     private mutating func answer(_ request: LinkRequest, from peer: AccountID, at now: Instant) -> [Effect] {
@@ -212,6 +217,12 @@ extension NodeCore {
         return effects
             + introduce(links[link]?.machine.replied(sessions, in: dialect, at: now) ?? [], of: link, at: now)
     }
+}
+
+/// What a device sends to another through the DHT.
+enum Mail: Hashable, Sendable {
+    case link(LinkRequest)
+    case letter(TrustRequest)
 }
 
 /// A request for a link, in whatever way it came.

@@ -36,10 +36,14 @@ package struct NodeCore: Machine {
         case devices(Errand)
         /// The certificates of a device are looked for.
         case certificate(DeviceID)
+        /// The devices of a contact are watched.
+        case presence(AccountID)
         /// Replies to the call request of a link, which lie at the key of the device that was asked.
         case callReplies(LinkID)
         /// A request or reply of ours is being stored.
         case sending
+        /// A letter of ours is being put into the inbox of a contact's device.
+        case letter(AccountID, DeviceID)
     }
 
     /// What a piece of work is for.
@@ -47,6 +51,8 @@ package struct NodeCore: Machine {
         case announcement
         /// A request or reply for a link, to be put into these mailboxes of a device.
         case description(LinkID, keys: [InfoHash])
+        /// A contact request or its confirmation, to be put at a device's inbox.
+        case letter(key: InfoHash, to: AccountID, device: DeviceID)
         /// A value in a mailbox of ours.
         case mail(Mailbox)
         /// A value at the key of a device that we asked for a link.
@@ -82,6 +88,12 @@ package struct NodeCore: Machine {
     var messagesInFlight: [SIPLite.MessageID: (message: MessageNumber, link: LinkID)] = [:]
     var certificateSearches: [DeviceID: CertificateSearch] = [:]
     var knownDevices: KnownDevices
+    package internal(set) var contacts: ContactList
+    var presences: [AccountID: Presence] = [:]
+    /// Accounts that want to be contacts and were not answered.
+    var contactRequests: [AccountID: TrustRequest] = [:]
+    /// Accounts that were called in this run.
+    var calledAccounts: BoundedSet<AccountID>
 
     var operations: [OperationID: Operation] = [:]
     var work: [WorkID: Purpose] = [:]
@@ -96,8 +108,8 @@ package struct NodeCore: Machine {
 
     /// - Parameter treatedRequests: identifiers of requests answered in earlier runs, oldest first.
     package init(
-        account: Account, configuration: Configuration, treatedRequests: [UInt64] = [], clock: WallClock,
-        random: RandomSource
+        account: Account, configuration: Configuration, contacts: ContactList = ContactList(),
+        treatedRequests: [UInt64] = [], clock: WallClock, random: RandomSource
     ) {
         self.account = account
         self.configuration = configuration
@@ -108,6 +120,8 @@ package struct NodeCore: Machine {
             clock: clock, random: self.random.split())
         userAgent = UserAgent(configuration: configuration.sip, random: self.random.split())
         inbox = RequestInbox(treated: treatedRequests, limit: configuration.treatedRequestLimit)
+        self.contacts = contacts
+        calledAccounts = BoundedSet(limit: configuration.knownDeviceLimit)
         knownDevices = KnownDevices(limit: configuration.knownDeviceLimit)
     }
 
@@ -219,7 +233,13 @@ extension NodeCore {
         package var callLimit = 32
         /// How many devices of one account are contacted.
         package var deviceLimit = 16
-        /// How many devices are remembered with their accounts.
+        /// Whether accounts that are no contacts may call and write.
+        package var acceptsStrangers = true
+        /// How many contacts are watched.
+        package var presenceLimit = 256
+        /// How many accounts may ask to be contacts and wait for an answer.
+        package var contactRequestLimit = 64
+        /// How many devices are remembered with their accounts, and how many accounts that were called.
         package var knownDeviceLimit = 1024
         /// How long a link of the first flow that a peer asked for may stay without a call.
         package var idleLinkTime: Duration = .seconds(60)

@@ -16,6 +16,14 @@ public enum NodeEvent: Hashable, Sendable {
     case call(CallID, CallEvent)
     /// A text message outside of calls.
     case message(Message, from: AccountID)
+    /// An account wants to be a contact; the profile is its own claim. Adding it as a contact agrees.
+    case contactRequested(from: AccountID, profile: String)
+    /// A contact request, or our agreement to one, lies in the inbox of a device.
+    case contactAsked(AccountID, device: DeviceID)
+    /// A contact agreed to be one.
+    case contactConfirmed(AccountID)
+    /// The first device of a contact appeared, or the last one is gone.
+    case presence(AccountID, isOnline: Bool)
     /// How a message of ours fared.
     case messageOutcome(MessageNumber, MessageOutcome)
 }

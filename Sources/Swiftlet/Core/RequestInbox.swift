@@ -6,8 +6,8 @@ struct RequestInbox: Sendable {
     /// Values that were looked at, so that a renewed push costs nothing.
     private var seenValues: BoundedSet<Value.ID>
     private var treated: BoundedSet<UInt64>
-    /// Requests by sender, until the sender's certificate is known.
-    private var waiting: [DeviceID: [LinkRequest]] = [:]
+    /// Mail by sender, until the sender's certificate is known.
+    private var waiting: [DeviceID: [Mail]] = [:]
     /// How many values are being decrypted.
     var opening = 0
     /// Values that wait to be decrypted, and what for.
@@ -28,18 +28,18 @@ struct RequestInbox: Sendable {
     /// Marks a request as treated; returns whether it is new.
     mutating func treat(_ request: UInt64) -> Bool { treated.insert(request) }
 
-    /// How many requests of one sender wait at a time; more are not kept.
-    static let requestsPerSenderLimit = 4
+    /// How many letters of one sender wait at a time; more are not kept.
+    static let mailPerSenderLimit = 4
 
-    /// Keeps a request until its sender is known; returns whether the sender must be looked for.
-    mutating func hold(_ request: LinkRequest, from sender: DeviceID) -> Bool {
+    /// Keeps mail until its sender is known; returns whether the sender must be looked for.
+    mutating func hold(_ mail: Mail, from sender: DeviceID) -> Bool {
         let count = waiting[sender]?.count ?? 0
-        if count < Self.requestsPerSenderLimit { waiting[sender, default: []].append(request) }
+        if count < Self.mailPerSenderLimit { waiting[sender, default: []].append(mail) }
         return count == 0
     }
 
-    /// The requests of a sender, which wait no longer.
-    mutating func release(_ sender: DeviceID) -> [LinkRequest] { waiting.removeValue(forKey: sender) ?? [] }
+    /// The mail of a sender, which waits no longer.
+    mutating func release(_ sender: DeviceID) -> [Mail] { waiting.removeValue(forKey: sender) ?? [] }
 
     func holds(_ sender: DeviceID) -> Bool { waiting[sender] != nil }
 }
@@ -69,6 +69,8 @@ struct BoundedSet<Element: Hashable & Sendable>: Sendable {
     private var oldest = 0
 
     init(limit: Int) { self.limit = max(1, limit) }
+
+    func contains(_ element: Element) -> Bool { members.contains(element) }
 
     /// Adds a member; returns whether it is new.
     mutating func insert(_ element: Element) -> Bool {

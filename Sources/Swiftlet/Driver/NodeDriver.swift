@@ -17,6 +17,7 @@ final class NodeDriver {
     private let worker: Worker
     private let log: Logger
     private let memory: RequestMemory
+    private let files: AccountFiles
     private var core: NodeCore
     private var waiting: [NodeCore.Effect] = []
     private var isPerforming = false
@@ -42,12 +43,15 @@ final class NodeDriver {
         identity = account.identity
         log = configuration.logger
         memory = try RequestMemory(folder: account.folder)
+        files = AccountFiles(account.folder)
+        let contacts: ContactList
+        do { contacts = try files.contacts() } catch { throw .account(error) }
         do throws(SecureChannelError) {
             credentials = try SecureChannel.Credentials(account.identity)
         } catch { throw .identity(error) }
         core = NodeCore(
             account: NodeCore.Account(account.identity, displayName: account.displayName),
-            configuration: configuration.core(displayName: account.displayName),
+            configuration: configuration.core(displayName: account.displayName), contacts: contacts,
             treatedRequests: memory.requests, clock: loop.wallClock, random: .system)
     }
 
@@ -105,6 +109,14 @@ final class NodeDriver {
         return number
     }
 
+    var contacts: ContactList { core.contacts }
+
+    func addContact(_ id: AccountID) { perform(core.addContact(id, at: loop.now)) }
+
+    func removeContact(_ id: AccountID, banning isBanned: Bool) {
+        perform(core.removeContact(id, banning: isBanned, at: loop.now))
+    }
+
     func hangUpAll() {
         for call in core.callOrder { perform(core.hangUp(call, at: loop.now)) }
     }
@@ -158,8 +170,15 @@ final class NodeDriver {
         case .startMedia(let call, let plan): startMedia(plan, of: call)
         case .stopMedia(let call): stopMedia(of: call)
         case .remember(let request): memory.append(request)
+        case .saveContacts(let contacts): save(contacts)
         case .event(let event): tell(event)
         case .ignored(let reason): log.debug("ignored", metadata: ["reason": "\(reason)"])
+        }
+    }
+
+    private func save(_ contacts: ContactList) {
+        do throws(AccountError) { try files.write(contacts) } catch {
+            log.warning("contacts not kept", metadata: ["error": "\(error)"])
         }
     }
 
