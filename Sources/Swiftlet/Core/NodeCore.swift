@@ -139,7 +139,9 @@ package struct NodeCore: Machine {
 
     package var deadline: Instant? {
         var earliest = earlier(earlier(dht.deadline, userAgent.deadline), timers.deadline)
-        for link in linkOrder { earliest = earlier(earliest, links[link]?.machine.deadline) }
+        for link in linkOrder {
+            earliest = earlier(earlier(earliest, links[link]?.machine.deadline), links[link]?.multiplexer?.deadline)
+        }
         for call in callOrder { earliest = earlier(earliest, calls[call]?.deadline) }
         return earliest
     }
@@ -148,6 +150,9 @@ package struct NodeCore: Machine {
         var effects = introduce(dht.advance(to: now), at: now)
         for link in linkOrder where isDue(links[link]?.machine.deadline, at: now) {
             effects += introduce(links[link]?.machine.advance(to: now) ?? [], of: link, at: now)
+        }
+        for link in linkOrder where isDue(links[link]?.multiplexer?.deadline, at: now) {
+            effects += introduce(links[link]?.multiplexer?.advance(to: now) ?? [], of: link, at: now)
         }
         if isDue(userAgent.deadline, at: now) { effects += introduce(userAgent.advance(to: now), at: now) }
         for call in callOrder where isDue(calls[call]?.deadline, at: now) {
