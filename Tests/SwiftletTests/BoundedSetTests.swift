@@ -26,6 +26,14 @@ import Testing
     }
 }
 
+@Suite struct BoundedStackTests {
+    @Test func theNewestComesFirstAndTheOldestAreForgotten() {
+        var stack = BoundedStack<Int>()
+        #expect((1...5).map { stack.push($0, limit: 3) } == [false, false, false, true, true])
+        #expect((1...4).map { _ in stack.pop() } == [5, 4, 3, nil])
+    }
+}
+
 @Suite struct RequestInboxTests {
     private let sender = ShortID(decoding: [UInt8](repeating: 7, count: 20))!
     private let stranger = ShortID(decoding: [UInt8](repeating: 8, count: 20))!

@@ -90,10 +90,17 @@ extension NodeCore {
     /// Takes the result of work.
     package mutating func worked(_ id: WorkID, _ result: Work.Result, at now: Instant) -> [Effect] {
         guard let purpose = work.removeValue(forKey: id) else { return [.ignored(.gone)] }
+        var effects: [Effect] = []
         switch purpose {
-        case .mail, .callReply: inbox.opening -= 1
+        case .mail, .callReply:
+            inbox.opening -= 1
+            effects = openNext()
         case .announcement, .description, .letter: break
         }
+        return effects + worked(for: purpose, result, at: now)
+    }
+
+    private mutating func worked(for purpose: Purpose, _ result: Work.Result, at now: Instant) -> [Effect] {
         switch (purpose, result) {
         case (.announcement, .value(let value)):
             let operation = begin(.publishing(isAnnouncement: true))

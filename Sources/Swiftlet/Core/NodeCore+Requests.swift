@@ -17,12 +17,21 @@ extension NodeCore {
         links[link] == nil ? [] : open(value, for: .callReply(link))
     }
 
-    /// Decrypts a value that was not looked at before, unless too many are being decrypted.
+    /// Decrypts a value that was not looked at before, now or once fewer are being decrypted.
     private mutating func open(_ value: Value, for purpose: Purpose) -> [Effect] {
         guard case .encrypted = value.content, inbox.see(value.id) else { return [] }
-        guard inbox.opening < configuration.openingLimit else { return [.ignored(.overLimit("opening"))] }
-        inbox.opening += 1
-        return [begin(.open(value), for: purpose)]
+        let isAnyLost = inbox.unopened.push((value, purpose), limit: configuration.unopenedLimit)
+        return openNext() + (isAnyLost ? [.ignored(.overLimit("unopened"))] : [])
+    }
+
+    /// Decrypts what waits for it, the newest first: behind a new reply may lie all the mail of the last ten minutes.
+    mutating func openNext() -> [Effect] {
+        var effects: [Effect] = []
+        while inbox.opening < configuration.openingLimit, let (value, purpose) = inbox.unopened.pop() {
+            inbox.opening += 1
+            effects.append(begin(.open(value), for: purpose))
+        }
+        return effects
     }
 
     /// Something in a mailbox was decrypted, and its signature holds.

@@ -139,7 +139,9 @@ package struct NodeCore: Machine {
 
     package var deadline: Instant? {
         var earliest = earlier(earlier(dht.deadline, userAgent.deadline), timers.deadline)
-        for link in linkOrder { earliest = earlier(earliest, links[link]?.machine.deadline) }
+        for link in linkOrder {
+            earliest = earlier(earlier(earliest, links[link]?.machine.deadline), links[link]?.multiplexer?.deadline)
+        }
         for call in callOrder { earliest = earlier(earliest, calls[call]?.deadline) }
         return earliest
     }
@@ -148,6 +150,9 @@ package struct NodeCore: Machine {
         var effects = introduce(dht.advance(to: now), at: now)
         for link in linkOrder where isDue(links[link]?.machine.deadline, at: now) {
             effects += introduce(links[link]?.machine.advance(to: now) ?? [], of: link, at: now)
+        }
+        for link in linkOrder where isDue(links[link]?.multiplexer?.deadline, at: now) {
+            effects += introduce(links[link]?.multiplexer?.advance(to: now) ?? [], of: link, at: now)
         }
         if isDue(userAgent.deadline, at: now) { effects += introduce(userAgent.advance(to: now), at: now) }
         for call in callOrder where isDue(calls[call]?.deadline, at: now) {
@@ -221,6 +226,8 @@ extension NodeCore {
         package var treatedRequestLimit = 4096
         /// How many values at our request key may be decrypted at a time: each takes milliseconds.
         package var openingLimit = 16
+        /// How many values at our request key may wait to be decrypted; beyond that the oldest are never looked at.
+        package var unopenedLimit = 256
         /// How many senders' certificates may be looked for at a time.
         package var pendingRequestLimit = 32
         /// How many links may exist.

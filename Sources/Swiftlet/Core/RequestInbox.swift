@@ -10,6 +10,8 @@ struct RequestInbox: Sendable {
     private var waiting: [DeviceID: [Mail]] = [:]
     /// How many values are being decrypted.
     var opening = 0
+    /// Values that wait to be decrypted, and what for.
+    var unopened = BoundedStack<(Value, NodeCore.Purpose)>()
 
     init(treated: [UInt64], limit: Int) {
         self.treated = BoundedSet(limit: limit)
@@ -40,6 +42,22 @@ struct RequestInbox: Sendable {
     mutating func release(_ sender: DeviceID) -> [Mail] { waiting.removeValue(forKey: sender) ?? [] }
 
     func holds(_ sender: DeviceID) -> Bool { waiting[sender] != nil }
+}
+
+/// A stack that forgets its oldest elements beyond a limit.
+struct BoundedStack<Element: Sendable>: Sendable {
+    private var elements: [Element] = []
+
+    /// Adds an element; returns whether another was forgotten for it.
+    mutating func push(_ element: Element, limit: Int) -> Bool {
+        elements.append(element)
+        guard elements.count > max(1, limit) else { return false }
+        elements.removeFirst()
+        return true
+    }
+
+    /// Removes and returns the newest element.
+    mutating func pop() -> Element? { elements.popLast() }
 }
 
 /// A set that forgets its oldest members beyond a limit.
