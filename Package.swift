@@ -34,8 +34,8 @@ let package = Package(
     products: [
         .executable(name: "swiftlet", targets: ["Node"]),
         library("Swiftlet"), library("SwiftICE"), library("SwiftDHT"), library("SIPLite"), library("SecureChannel"),
-        library("MediaRTP"), library("AudioFiles"), library("EventLoop"), library("SansIO"), library("Digests"),
-        library("Simulator"),
+        library("MediaRTP"), library("AudioFiles"), library("AudioDevices"), library("EventLoop"), library("SansIO"),
+        library("Digests"), library("Simulator"),
         library("FuzzTargets"),  // for Fuzz/, which cannot see targets
     ],
     dependencies: [
@@ -53,6 +53,7 @@ let package = Package(
         .systemLibrary(name: "COpus", pkgConfig: "opus", providers: [.apt(["libopus-dev"])]),
         .systemLibrary(name: "CSndFile", pkgConfig: "sndfile", providers: [.apt(["libsndfile1-dev"])]),
         .systemLibrary(name: "CSampleRate", pkgConfig: "samplerate", providers: [.apt(["libsamplerate0-dev"])]),
+        .systemLibrary(name: "CALSA", pkgConfig: "alsa", providers: [.apt(["libasound2-dev"])]),
         .systemLibrary(name: "CLinux"),
 
         // Protocols as values; see Documentation/Architecture.md for the graph.
@@ -65,6 +66,7 @@ let package = Package(
         target("MediaRTP", ["SansIO", "CSRTP", "COpus"]),
         target("AudioFiles", ["CSndFile", "CSampleRate"]),
         target("EventLoop", ["SansIO", "CLinux"]),
+        target("AudioDevices", ["EventLoop", "CALSA"]),  // apart, so that embedders without sound do not link it
         target(
             "Swiftlet",
             [
@@ -75,7 +77,8 @@ let package = Package(
         .executableTarget(
             name: "Node",
             dependencies: [
-                "Swiftlet", "SansIO", "SwiftDHT", "SecureChannel", "AudioFiles", "MediaRTP", arguments, logging,
+                "Swiftlet", "SansIO", "SwiftDHT", "SecureChannel", "AudioFiles", "AudioDevices", "EventLoop",
+                "MediaRTP", arguments, logging,
             ],
             swiftSettings: settings),
 
@@ -94,6 +97,7 @@ let package = Package(
         tests("SecureChannelTests", ["SecureChannel", "SansIO"]),
         tests("MediaRTPTests", ["MediaRTP", "SansIO"]),
         tests("AudioFilesTests", ["AudioFiles"]),
+        tests("AudioDevicesTests", ["AudioDevices"]),
         tests("EventLoopTests", ["EventLoop", "SansIO"]),
         tests(
             "SwiftletTests",
