@@ -1,4 +1,5 @@
-/// A microphone: blocks of 960 samples (20 ms at 48 kHz, mono) whenever the call wants one.
+/// A microphone: blocks of 960 samples (20 ms at 48 kHz, mono) whenever the call wants one, as in
+/// `Audio(input: .blocks { capture.nextBlock() })`.
 ///
 /// All members may be used from any thread. The device is opened by ``start()`` on a thread of its own, which tries again
 /// each second while it cannot be used, and closed by ``close()`` or with the last reference.

@@ -100,6 +100,8 @@ struct ElasticBuffer: Sendable {
     /// Takes `count` samples, silence where there are none.
     mutating func read(_ count: Int) -> [Int16] {
         let count = min(max(count, 0), configuration.blockLimit)
+        // Before there is sound a device may be filled with silence in larger pieces.
+        if !isFlowing { reads = BlockLength() }
         reads.note(count)
         var block: [Int16] = []
         block.reserveCapacity(count)
@@ -130,7 +132,7 @@ struct ElasticBuffer: Sendable {
     /// Tells that the reader went away; what is written until it is back is not late.
     mutating func pause() {
         guard isFlowing else { return }
-        (isFlowing, released, step) = (false, 0, 1)
+        (isFlowing, last, step) = (false, 0, 1)
     }
 
     // MARK: - Beginning and ending
@@ -191,7 +193,7 @@ struct ElasticBuffer: Sendable {
     private mutating func crossFade(over count: Int) {
         samples[count] = samples[0]
         let length = min(Self.fade, samples.count - 1 - count)
-        for index in 1...max(length, 1) where index <= length {
+        for index in stride(from: 1, through: length, by: 1) {
             let (old, new) = (Int(samples[index]), Int(samples[count + index]))
             samples[count + index] = Int16((old * (length - index) + new * index) / length)
         }

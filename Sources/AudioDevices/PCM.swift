@@ -127,7 +127,9 @@ struct PCM: ~Copyable {
         guard [EPIPE, ESTRPIPE, EINTR].contains(-code) else { throw DeviceError(code: code) }
         if -code != EINTR { recoveries += 1 }
         try check(unsafe snd_pcm_recover(handle, code, 1))
-        if -code != EINTR, unsafe snd_pcm_stream(handle) == SND_PCM_STREAM_CAPTURE { try start() }
+        // A loudspeaker starts once it is full; what was only suspended runs already.
+        let isWaiting = unsafe snd_pcm_state(handle) == SND_PCM_STATE_PREPARED
+        if isWaiting, unsafe snd_pcm_stream(handle) == SND_PCM_STREAM_CAPTURE { try start() }
     }
 
     private func check(_ result: Int32) throws(DeviceError) {

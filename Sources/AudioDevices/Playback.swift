@@ -1,4 +1,5 @@
-/// A loudspeaker: takes blocks of samples (48 kHz, mono; 960 are 20 ms) as they come from the call.
+/// A loudspeaker: takes blocks of samples (48 kHz, mono; 960 are 20 ms) as they come from the call, as in
+/// `Audio(output: .blocks { playback.play($0) })`.
 ///
 /// All members may be used from any thread. The device is opened by ``start()`` on a thread of its own, which tries again
 /// each second while it cannot be used, and closed by ``close()`` or with the last reference.
