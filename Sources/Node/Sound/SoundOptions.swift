@@ -49,7 +49,7 @@ struct SoundOptions: ParsableArguments {
             "no-sound-device", [("microphone", .flag(!microphone)), ("loudspeaker", .flag(!loudspeaker))],
             line:
                 "no \(what) found, so there is silence instead; plug one in or start your sound server, name a device "
-                + "of swiftlet devices, or use files (--play, --record)")
+                + "that swiftlet devices lists, or use files (--play, --record)")
     }
 
     private func source() throws -> SoundPlan.Source {
