@@ -9,7 +9,10 @@ struct ListenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "listen",
         abstract: "Be reachable until Ctrl-C; calls ring and are answered as told.",
-        discussion: "Without --answer, type 'a' to answer a ringing call, 'd' to decline it and 'h' to hang up.")
+        discussion: """
+            In a terminal, type and press Return: \(CallKeys.help). Without --answer also 'a' to answer a ringing call \
+            and 'd' to decline it, with a reason after a blank if you like.
+            """)
 
     enum Answer: String, ExpressibleByArgument, CaseIterable {
         case auto
@@ -28,6 +31,9 @@ struct ListenCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A text to send once a call is answered.", valueName: "text"))
     var text: String?
 
+    @Option(help: ArgumentHelp("What callers read when they are declined, if they understand it.", valueName: "text"))
+    var declineReason = ""
+
     func validate() throws {
         guard (0...30).contains(answerAfter) else { throw ValidationError("--answer-after must be 0 to 30 seconds.") }
     }
@@ -37,10 +43,12 @@ struct ListenCommand: AsyncParsableCommand {
             let audio = try sound.audio()
             let interruptions = Interruption.stream()
             let node = try await global.startNode()
-            let desk = Desk(printer: global.printer, audio: audio, answer: answer, answerAfter: answerAfter, text: text)
+            let desk = Desk(
+                printer: global.printer, audio: audio, answer: answer, answerAfter: answerAfter, text: text,
+                declineReason: declineReason)
             await withTaskGroup { group in
                 group.addTask { for await call in node.incomingCalls { await desk.take(call) } }
-                if answer == nil, let lines = Desk.keyboard() { group.addTask { await desk.obey(lines) } }
+                if let lines = Keyboard.lines() { group.addTask { await desk.obey(lines) } }
                 group.addTask {
                     for await _ in interruptions { break }
                     await node.close()
@@ -61,15 +69,20 @@ private actor Desk {
     private let answer: ListenCommand.Answer?
     private let answerAfter: Double
     private let text: String?
+    private let declineReason: String
     private var ringing: [IncomingCall] = []
-    private var talking: [Call] = []
+    private var talking: [(id: CallID, keys: CallKeys)] = []
 
-    init(printer: Printer, audio: Audio, answer: ListenCommand.Answer?, answerAfter: Double, text: String?) {
+    init(
+        printer: Printer, audio: Audio, answer: ListenCommand.Answer?, answerAfter: Double, text: String?,
+        declineReason: String
+    ) {
         self.printer = printer
         self.audio = audio
         self.answer = answer
         self.answerAfter = answerAfter
         self.text = text
+        self.declineReason = declineReason
     }
 
     nonisolated func print(_ event: NodeEvent) {
@@ -101,7 +114,7 @@ private actor Desk {
     func take(_ call: IncomingCall) async {
         ringing.append(call)
         switch answer {
-        case .decline: await decline(call)
+        case .decline: await decline(call, because: declineReason)
         case .auto:
             if answerAfter > 0 { try? await Task.sleep(for: .seconds(answerAfter)) }
             await accept(call)
@@ -112,40 +125,49 @@ private actor Desk {
     /// Does what the user types until the keyboard is closed.
     func obey(_ lines: AsyncStream<String>) async {
         for await line in lines {
-            switch line.trimmingCharacters(in: .whitespaces).lowercased() {
+            let line = line.trimmingCharacters(in: .whitespaces)
+            let words = line.split(separator: " ", maxSplits: 1)
+            switch words.first?.lowercased() {
             case "a": if let call = ringing.first { await accept(call) }
-            case "d": if let call = ringing.first { await decline(call) }
-            case "h": for call in talking { await call.hangUp() }
-            case "": break
-            default: printer.note("type a to answer, d to decline, h to hang up")
+            case "d":
+                let reason = words.count == 2 ? String(words[1]) : declineReason
+                if let call = ringing.first { await decline(call, because: reason) }
+            case nil: break
+            default:
+                if !(await obey(line.lowercased())) { printer.note("type \(CallKeys.help), a to answer, d to decline") }
             }
         }
     }
 
-    /// The user's lines, where standard input is a terminal; reading blocks, so a thread of its own does it.
-    static func keyboard() -> AsyncStream<String>? {
-        guard isatty(STDIN_FILENO) == 1 else { return nil }
-        let (lines, input) = AsyncStream<String>.makeStream()
-        Thread.detachNewThread {
-            while let line = readLine() { input.yield(line) }
-            input.finish()
-        }
-        return lines
+    /// Does with the latest call what a line says; `false` when it says nothing about calls.
+    private func obey(_ line: String) async -> Bool {
+        guard var latest = talking.last else { return false }
+        let isUnderstood = await latest.keys.obey(line)
+        if let index = talking.lastIndex(where: { $0.id == latest.id }) { talking[index] = latest }
+        return isUnderstood
     }
 
     private func accept(_ incoming: IncomingCall) async {
         ringing.removeAll { $0.id == incoming.id }
         guard let call = try? await incoming.accept(audio: audio) else { return }
-        talking.append(call)
-        guard let text else { return }
+        talking.append((call.id, CallKeys(call)))
+        Task { await follow(call) }
+    }
+
+    /// Says what is to be said first, and notes what becomes of the call.
+    private func follow(_ call: Call) async {
+        var unsent = text
         for await event in call.events {
-            if case .mediaConnected = event { await call.send(text) }
+            if let index = talking.firstIndex(where: { $0.id == call.id }) { talking[index].keys.note(event) }
+            guard case .mediaConnected = event, let text = unsent else { continue }
+            unsent = nil
+            await call.send(text)
         }
     }
 
-    private func decline(_ incoming: IncomingCall) async {
+    private func decline(_ incoming: IncomingCall, because reason: String) async {
         ringing.removeAll { $0.id == incoming.id }
-        await incoming.decline()
+        await incoming.decline(reason: reason)
     }
 
     private func forget(_ call: CallID) {

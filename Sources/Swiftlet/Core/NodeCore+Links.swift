@@ -20,6 +20,8 @@ struct LinkRecord: Sendable {
     /// The pair in use, once the channel is being secured.
     var pair: ICEAgent.SelectedPair?
     var transport: SessionTransport?
+    /// What the device is known to be able to.
+    var traits = PeerTraits()
     /// The calls the peer makes on it, which keep it open.
     var incomingCalls: [CallID] = []
     /// Whether SIP runs on it.
@@ -46,6 +48,7 @@ extension NodeCore {
     mutating func addLink(_ record: LinkRecord) -> LinkID {
         let link = LinkID(rawValue: nextNumber())
         links[link] = record
+        if configuration.presumedTraits.isSwiftlet { links[link]?.traits.isSwiftlet = true }
         linkOrder.append(link)
         return link
     }
@@ -193,7 +196,8 @@ extension NodeCore {
             let endpoints = bases.map(\.endpoint)
             return introduce(
                 links[link]?.machine.gathered(endpoints, for: transport, at: now) ?? [], of: link, at: now)
-        case .media(let call): return introduce(calls[call]?.gathered(bases, at: now) ?? [], of: call, at: now)
+        case .media(let call, let number):
+            return introduce(calls[call]?.gathered(bases, session: number, at: now) ?? [], of: call, at: now)
         }
     }
 
@@ -205,8 +209,8 @@ extension NodeCore {
         case .control(let link, _):
             let effects = links[link]?.machine.receive(datagram, on: base, from: peer, at: now)
             return introduce(effects ?? [], of: link, at: now)
-        case .media(let call):
-            let effects = calls[call]?.receive(datagram, on: base, from: peer, at: now)
+        case .media(let call, let number):
+            let effects = calls[call]?.receive(datagram, session: number, on: base, from: peer, at: now)
             return introduce(effects ?? [], of: call, at: now)
         }
     }

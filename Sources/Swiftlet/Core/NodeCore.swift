@@ -213,6 +213,8 @@ extension NodeCore {
             trust.requiresUserID = true
             return trust
         }()
+        /// What devices are taken for that do not say what they are.
+        package var presumedTraits = PeerTraits()
         /// The vCard shown to peers; empty for none.
         package var profile = ""
         /// How many requests of earlier times are remembered, so that none is answered twice.
