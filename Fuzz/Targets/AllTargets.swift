@@ -3,6 +3,6 @@ extension FuzzTarget {
     public static let all: [FuzzTarget] = [
         messagePack, stun, candidate, sessionBlob, streamFraming, turnFraming, dhtPacket, dhtValue, certificateChain,
         sipMessage, sipFramer, sdp, mediaControl, profileCard, rtp, rtcp, callRequest, deviceAnnouncement,
-        iceAgent, dhtNode, sipUserAgent, jitterBuffer,
+        iceAgent, dhtNode, sipUserAgent, jitterBuffer, callMachine,
     ]
 }
