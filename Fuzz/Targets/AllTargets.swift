@@ -4,6 +4,6 @@ extension FuzzTarget {
         messagePack, stun, candidate, sessionBlob, streamFraming, turnFraming, dhtPacket, dhtValue, certificateChain,
         sipMessage, sipFramer, sdp, mediaControl, profileCard, rtp, rtcp, callRequest, deviceAnnouncement,
         connectionRequest, trustRequest, accountArchive,
-        iceAgent, dhtNode, sipUserAgent, multiplexer, jitterBuffer,
+        iceAgent, dhtNode, sipUserAgent, multiplexer, jitterBuffer, callMachine,
     ]
 }

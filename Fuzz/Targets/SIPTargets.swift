@@ -11,6 +11,9 @@ extension FuzzTarget {
         if let essentials = try? message.essentials() { try survives(essentials) }
         _ = try? message.contacts()
         _ = (try? message.contentType(), message.allow)
+        if let reason = message.reason() {
+            try require((try? Reason(reason.description)) == reason, "a reason survives")
+        }
         let again = try? Message(decoding: message.encoded())
         try require(again?.body == message.body, "the body survives")
         try require(again?.startLine == message.startLine, "the start line survives")

@@ -10,12 +10,12 @@ public final class AudioSession {
     /// Samples in one block of 20 ms at 48 kHz, in both directions.
     public static let blockLength = OpusEncoder.blockLength
 
-    private let configuration: Configuration
+    let configuration: Configuration
     private let encoder: OpusEncoder
-    private let outbound: SRTPContext
-    private let inbound: SRTPContext
+    var outbound: SRTPContext
+    var inbound: InboundProtection
     private let player: AudioPlayer
-    private var session: RTPSession
+    var session: RTPSession
     private var counts = Counts()
     private let started: Instant
 
@@ -33,7 +33,7 @@ public final class AudioSession {
             bitRate: configuration.bitRate, expectedLossPercent: configuration.expectedLossPercent,
             complexity: configuration.complexity)
         outbound = try SRTPContext(key: configuration.localKey, suite: configuration.suite, direction: .outbound)
-        inbound = try SRTPContext(key: configuration.remoteKey, suite: configuration.suite, direction: .inbound)
+        inbound = try InboundProtection(key: configuration.remoteKey, suite: configuration.suite)
         player = try AudioPlayer(configuration.jitter)
         let name = configuration.canonicalName ?? Base64.encode(random.bytes(12))
         var rules = RTPSession.Configuration(
@@ -102,7 +102,7 @@ public final class AudioSession {
     private func authenticate(_ bytes: inout [UInt8]) throws(Refusal) -> RTPPacket {
         guard bytes.count <= configuration.datagramLimit else { throw .tooLong }
         do throws(MediaError) {
-            try inbound.unprotect(&bytes)
+            try inbound.unprotect(&bytes) { (context, bytes) throws(MediaError) in try context.unprotect(&bytes) }
         } catch {
             throw Refusal(error)
         }
@@ -135,7 +135,8 @@ public final class AudioSession {
     private func control(_ bytes: [UInt8]) throws(Refusal) -> RTCPDatagram {
         var clear = bytes
         do throws(MediaError) {
-            try inbound.unprotectControl(&clear)
+            try inbound.unprotect(&clear) { (context, bytes) throws(MediaError) in try context.unprotectControl(&bytes)
+            }
         } catch {
             guard configuration.controlMode == .clear, error != .replayed else { throw Refusal(error) }
             clear = bytes

@@ -96,6 +96,19 @@ public struct RTPSession: Machine {
         return header
     }
 
+    /// Lets `duration` ticks pass without a packet.
+    public mutating func skip(_ duration: UInt32) { timestamp &+= duration }
+
+    /// Begins the sequence numbers anew if they are about to roll over; for streams under a new key, whose receiver
+    /// cannot know of a rollover before its first packet. The peer takes the numbers left out for lost packets.
+    public mutating func startAnewNearRollover() {
+        guard sequence.rawValue > UInt16.max - Self.rolloverMargin else { return }
+        sequence = SequenceNumber(rawValue: 0)
+    }
+
+    /// How many packets may be lost before the first one that arrives.
+    private static let rolloverMargin: UInt16 = 500
+
     /// Counts an authenticated packet of the peer; a new source starts new counts.
     public mutating func receive(_ header: RTPHeader, at now: Instant) {
         if reception?.source != header.source {

@@ -6,7 +6,8 @@ import Swiftlet
 /// `swiftlet call`: call somebody and talk until one side hangs up.
 struct CallCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "call", abstract: "Call an account and talk until one side hangs up; Ctrl-C hangs up.")
+        commandName: "call", abstract: "Call an account and talk until one side hangs up; Ctrl-C hangs up.",
+        discussion: "In a terminal, type and press Return: \(CallKeys.help).")
 
     @OptionGroup var global: GlobalOptions
     @OptionGroup var sound: SoundOptions
@@ -56,32 +57,56 @@ struct CallCommand: AsyncParsableCommand {
             for await _ in interruptions { await call.hangUp() }
         }
         defer { hangUp.cancel() }
-        let end = await follow(call, sound)
+        let (events, input) = AsyncStream<Turn>.makeStream()
+        let listening = Task {
+            for await event in call.events { input.yield(.event(event)) }
+            input.finish()
+        }
+        let typing = Task {
+            guard let lines = Keyboard.lines() else { return }
+            for await line in lines { input.yield(.line(line)) }
+        }
+        defer { for task in [listening, typing] { task.cancel() } }
+        let end = await follow(call, events, sound)
         await sound.end()
         return end
     }
 
+    /// What happens next: in the call, or at the keyboard.
+    private enum Turn {
+        case event(CallEvent)
+        case line(String)
+    }
+
     /// Prints what happens until the call is over.
-    private func follow(_ call: Call, _ sound: CallSound) async -> CallEnd {
+    private func follow(_ call: Call, _ turns: AsyncStream<Turn>, _ sound: CallSound) async -> CallEnd {
         let report = CallReport(printer: global.printer, call: call.id)
+        var keys = CallKeys(call)
         var end = CallEnd.connectionLost
         var clock: Task<Void, Never>?
-        for await event in call.events {
-            report.print(event)
-            switch event {
-            case .answered: await sound.begin(call.id)
-            case .mediaConnected:
-                if let text { await call.send(text) }
-                guard let duration else { continue }
-                clock = Task {
-                    try? await Task.sleep(for: .seconds(duration))
-                    if !Task.isCancelled { await call.hangUp() }
-                }
-            case .ended(let why): end = why
-            default: break
+        for await turn in turns {
+            switch turn {
+            case .line(let line):
+                if !(await keys.obey(line.lowercased())) { global.printer.note("type \(CallKeys.help)") }
+            case .event(let event):
+                report.print(event)
+                keys.note(event)
+                if case .answered = event { await sound.begin(call.id) }
+                if case .ended(let why) = event { end = why }
+                if case .mediaConnected = event, clock == nil { clock = await begin(call) }
             }
         }
         clock?.cancel()
         return end
+    }
+
+    /// Says what is to be said first, and sets the time by which to hang up.
+    private func begin(_ call: Call) async -> Task<Void, Never> {
+        if let text { await call.send(text) }
+        return Task { [duration] in
+            guard let duration else { return }
+            try? await Task.sleep(for: .seconds(duration))
+            if !Task.isCancelled { await call.hangUp() }
+        }
     }
 }

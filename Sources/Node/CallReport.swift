@@ -59,6 +59,18 @@ struct CallReport {
             return ("profile", [("vcard", .text(card))], "profile of the peer received")
         case .peerMuted(let isMuted):
             return ("peer-muted", [("muted", .flag(isMuted))], isMuted ? "the peer muted itself" : "the peer is back")
+        case .held(let isHeld):
+            return ("held", [("held", .flag(isHeld))], isHeld ? "the peer waits" : "the call goes on")
+        case .peerHeld(let isHeld):
+            return ("peer-held", [("held", .flag(isHeld))], isHeld ? "the peer lets you wait" : "the peer goes on")
+        case .changeFailed(let change, let status):
+            let facts: [(String, Printer.Fact)] = status.map { [("status", .integer($0))] } ?? []
+            return (
+                "change-failed", [("change", .text(change.rawValue))] + facts,
+                "\(change.rawValue) did not succeed; the call goes on as it was"
+            )
+        case .declineReason(let text):
+            return ("decline-reason", [("text", .text(text))], "the peer says: \(Printer.printable(text))")
         case .statistics(let statistics): return describe(statistics)
         case .ended(let why): return ("ended", [("reason", .text(why.name))], "ended: \(why.line)")
         }

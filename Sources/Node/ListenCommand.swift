@@ -10,7 +10,8 @@ struct ListenCommand: AsyncParsableCommand {
         commandName: "listen",
         abstract: "Be reachable until Ctrl-C; calls ring and are answered as told.",
         discussion: """
-            Without --answer, type 'a' to answer a ringing call, 'd' to decline it, 'h' to hang up and 'c ID' to call.
+            In a terminal, type and press Return: \(CallKeys.help). Also 'c ID' to call and, without \
+            --answer, 'a' to answer a ringing call and 'd' to decline it, with a reason after a blank if you like.
             """)
 
     enum Answer: String, ExpressibleByArgument, CaseIterable {
@@ -30,6 +31,9 @@ struct ListenCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A text to send once a call is answered.", valueName: "text"))
     var text: String?
 
+    @Option(help: ArgumentHelp("What callers read when they are declined, if they understand it.", valueName: "text"))
+    var declineReason = ""
+
     func validate() throws {
         guard (0...30).contains(answerAfter) else { throw ValidationError("--answer-after must be 0 to 30 seconds.") }
     }
@@ -39,10 +43,12 @@ struct ListenCommand: AsyncParsableCommand {
             let plan = try sound.plan(global.printer)
             let interruptions = Interruption.stream()
             let node = try await global.startNode()
-            let desk = Desk(printer: global.printer, plan: plan, answer: answer, answerAfter: answerAfter, text: text)
+            let desk = Desk(
+                printer: global.printer, plan: plan, answer: answer, answerAfter: answerAfter, text: text,
+                declineReason: declineReason)
             await withTaskGroup { group in
                 group.addTask { for await call in node.incomingCalls { await desk.take(call) } }
-                if answer == nil, let lines = Desk.keyboard() { group.addTask { await desk.obey(lines, on: node) } }
+                if let lines = Keyboard.lines() { group.addTask { await desk.obey(lines, on: node) } }
                 group.addTask {
                     for await _ in interruptions { break }
                     await node.close()
@@ -64,16 +70,21 @@ private actor Desk {
     private let answer: ListenCommand.Answer?
     private let answerAfter: Double
     private let text: String?
+    private let declineReason: String
     private var ringing: [IncomingCall] = []
-    private var talking: [Call] = []
+    private var talking: [(id: CallID, keys: CallKeys)] = []
     private var sounds: [CallID: CallSound] = [:]
 
-    init(printer: Printer, plan: SoundPlan, answer: ListenCommand.Answer?, answerAfter: Double, text: String?) {
+    init(
+        printer: Printer, plan: SoundPlan, answer: ListenCommand.Answer?, answerAfter: Double, text: String?,
+        declineReason: String
+    ) {
         self.printer = printer
         self.plan = plan
         self.answer = answer
         self.answerAfter = answerAfter
         self.text = text
+        self.declineReason = declineReason
     }
 
     nonisolated func print(_ event: NodeEvent) {
@@ -117,7 +128,7 @@ private actor Desk {
     func take(_ call: IncomingCall) async {
         ringing.append(call)
         switch answer {
-        case .decline: await decline(call)
+        case .decline: await decline(call, because: declineReason)
         case .auto:
             if answerAfter > 0 { try? await Task.sleep(for: .seconds(answerAfter)) }
             await accept(call)
@@ -128,26 +139,29 @@ private actor Desk {
     /// Does what the user types until the keyboard is closed.
     func obey(_ lines: AsyncStream<String>, on node: Node) async {
         for await line in lines {
-            switch line.trimmingCharacters(in: .whitespaces).lowercased() {
-            case let line where line.hasPrefix("c "): await call(String(line.dropFirst(2)), from: node)
+            let line = line.trimmingCharacters(in: .whitespaces)
+            let words = line.split(separator: " ", maxSplits: 1)
+            switch words.first?.lowercased() {
             case "a": if let call = ringing.first { await accept(call) }
-            case "d": if let call = ringing.first { await decline(call) }
-            case "h": for call in talking { await call.hangUp() }
-            case "": break
-            default: printer.note("type a to answer, d to decline, h to hang up, c and an id to call")
+            case "d":
+                let reason = words.count == 2 ? String(words[1]) : declineReason
+                if let call = ringing.first { await decline(call, because: reason) }
+            case "c": if words.count == 2 { await call(String(words[1]), from: node) }
+            case nil: break
+            default:
+                if !(await obey(line.lowercased())) {
+                    printer.note("type \(CallKeys.help), a to answer, d to decline, c and an id to call")
+                }
             }
         }
     }
 
-    /// The user's lines, where standard input is a terminal; reading blocks, so a thread of its own does it.
-    static func keyboard() -> AsyncStream<String>? {
-        guard isatty(STDIN_FILENO) == 1 else { return nil }
-        let (lines, input) = AsyncStream<String>.makeStream()
-        Thread.detachNewThread {
-            while let line = readLine() { input.yield(line) }
-            input.finish()
-        }
-        return lines
+    /// Does with the latest call what a line says; `false` when it says nothing about calls.
+    private func obey(_ line: String) async -> Bool {
+        guard var latest = talking.last else { return false }
+        let isUnderstood = await latest.keys.obey(line)
+        if let index = talking.lastIndex(where: { $0.id == latest.id }) { talking[index] = latest }
+        return isUnderstood
     }
 
     /// Calls back, or somebody else, over a connection that is there already if possible.
@@ -159,7 +173,8 @@ private actor Desk {
         let sound = CallSound(plan, printer: printer)
         guard let call = try? await node.call(peer, audio: sound.audio) else { return }
         sounds[call.id] = sound
-        talking.append(call)
+        talking.append((call.id, CallKeys(call)))
+        Task { await follow(call) }
         await sound.begin(call.id)
     }
 
@@ -169,17 +184,25 @@ private actor Desk {
         // Before the call is taken, as it may end at any time after.
         sounds[incoming.id] = sound
         guard let call = try? await incoming.accept(audio: sound.audio) else { return await forget(incoming.id) }
-        talking.append(call)
+        talking.append((call.id, CallKeys(call)))
         await sound.begin(call.id)
-        guard let text else { return }
+        Task { await follow(call, saying: text) }
+    }
+
+    /// Says what is to be said first, and notes what becomes of the call.
+    private func follow(_ call: Call, saying text: String? = nil) async {
+        var unsent = text
         for await event in call.events {
-            if case .mediaConnected = event { await call.send(text) }
+            if let index = talking.firstIndex(where: { $0.id == call.id }) { talking[index].keys.note(event) }
+            guard case .mediaConnected = event, let text = unsent else { continue }
+            unsent = nil
+            await call.send(text)
         }
     }
 
-    private func decline(_ incoming: IncomingCall) async {
+    private func decline(_ incoming: IncomingCall, because reason: String) async {
         ringing.removeAll { $0.id == incoming.id }
-        await incoming.decline()
+        await incoming.decline(reason: reason)
     }
 
     private func forget(_ call: CallID) async {

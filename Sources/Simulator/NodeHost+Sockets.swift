@@ -21,7 +21,7 @@ extension NodeHost {
     // MARK: - Opening and closing
 
     func gather(_ session: SessionID, components: [Int]) {
-        if case .media(let call) = session, hasEnded(call) {
+        if case .media(let call, _) = session, hasEnded(call) {
             world.violate("\(name): sockets wanted for call \(call.rawValue) after its end")
         }
         var ports = SessionPorts()
@@ -68,8 +68,8 @@ extension NodeHost {
 
     /// Media goes straight to its session; everything else is the core's.
     private func received(_ bytes: [UInt8], for session: SessionID, on base: Endpoint, from source: Endpoint) {
-        if case .media(let call) = session, !ICEAgent.isSTUN(bytes.span) {
-            audio[call]?.receive(bytes, on: base)
+        if case .media(let call, _) = session, !ICEAgent.isSTUN(bytes.span) {
+            audio[call]?.receive(bytes)
         } else {
             input { $0.receive(bytes, for: session, on: base, from: source, at: $1) }
         }
@@ -163,10 +163,14 @@ extension NodeHost {
     // MARK: - Media
 
     func startAudio(_ plan: MediaPlan, of call: CallID) {
+        if let running = audio[call] {
+            if !running.move(to: plan) { world.violate("\(name): call \(call.rawValue) cannot move") }
+            return
+        }
         let plane = try? CallAudio(
             plan, in: world,
-            send: { [weak self] bytes, path in
-                guard let self, sessions[.media(call)] != nil else { return }
+            send: { [weak self] bytes, path, session in
+                guard let self, sessions[.media(call, session)] != nil else { return }
                 world.send(bytes, from: path.local, to: path.remote)
             },
             heard: { [weak self] in self?.tell(.call(call, .firstAudio)) })

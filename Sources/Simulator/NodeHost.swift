@@ -1,3 +1,4 @@
+internal import MediaRTP
 package import SansIO
 package import SecureChannel
 internal import SwiftICE
@@ -115,7 +116,9 @@ package final class NodeHost: Host {
     package func answer(_ call: CallID) { input { $0.answer(call, at: $1) } }
 
     /// Declines a call.
-    package func decline(_ call: CallID) { input { $0.decline(call, at: $1) } }
+    package func decline(_ call: CallID, because text: String = "") {
+        input { $0.decline(call, because: text, at: $1) }
+    }
 
     /// Ends a call.
     package func hangUp(_ call: CallID) { input { $0.hangUp(call, at: $1) } }
@@ -123,10 +126,17 @@ package final class NodeHost: Host {
     /// Sends a text within a call.
     package func send(_ text: String, in call: CallID) { input { $0.send(Message(text: text), in: call, at: $1) } }
 
-    /// Tells the peer of a call whether the microphone is muted.
-    package func announceMute(_ isMuted: Bool, in call: CallID) {
-        input { $0.announceMute(isMuted, in: call, at: $1) }
-    }
+    /// Mutes the microphone in a call, or ends that.
+    package func mute(_ isMuted: Bool, in call: CallID) { input { $0.mute(isMuted, in: call, at: $1) } }
+
+    /// Lets the peer of a call wait.
+    package func hold(_ call: CallID) { input { $0.hold(call, at: $1) } }
+
+    /// Goes on with a call that was held.
+    package func resume(_ call: CallID) { input { $0.resume(call, at: $1) } }
+
+    /// Moves a call's media to a new path.
+    package func restartMedia(_ call: CallID) { input { $0.restartMedia(call, at: $1) } }
 
     /// Sends a text to an account.
     package func send(_ text: String, to peer: AccountID) -> MessageNumber {
@@ -141,6 +151,26 @@ package final class NodeHost: Host {
     /// Makes an account no contact.
     package func removeContact(_ id: AccountID, banning isBanned: Bool) {
         input { $0.removeContact(id, banning: isBanned, at: $1) }
+    }
+
+    // MARK: - Sound
+
+    /// Measures the sound of a call anew from now on.
+    package func listenAnew(to call: CallID) {
+        audio[call]?.longestGap = .zero
+        audio[call]?.forgetLoudest()
+    }
+
+    /// The longest time between two packets of the peer, and the loudest block, since ``listenAnew(to:)``.
+    package func heard(in call: CallID) -> (longestGap: Duration, loudest: Double, packets: Int)? {
+        audio[call].map { ($0.longestGap, $0.loudest, $0.statistics.received) }
+    }
+
+    /// How many sessions of a call's media have sockets.
+    package func mediaSessions(of call: CallID) -> Int {
+        sessions.keys.count { session in
+            if case .media(call, _) = session { true } else { false }
+        }
     }
 
     // MARK: - Time
@@ -208,6 +238,8 @@ package final class NodeHost: Host {
         case .secureClose(let link): closeChannel(link)
         case .work(let id, let piece): start(piece, as: id)
         case .startMedia(let call, let plan): startAudio(plan, of: call)
+        case .expectMedia(let call, let key): audio[call]?.expect(key)
+        case .directMedia(let call, let flow): audio[call]?.direct(flow)
         case .stopMedia(let call): stopAudio(of: call)
         case .remember(let request): treatedRequests.append(request)
         case .saveContacts(let list): contacts = list

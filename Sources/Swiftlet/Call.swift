@@ -14,8 +14,17 @@ public struct Call: Sendable {
     /// Sends a text within the call.
     public func send(_ text: String) async { await node.send(text, in: id) }
 
-    /// Tells the peer whether our microphone is muted.
-    public func announceMute(_ isMuted: Bool) async { await node.announceMute(isMuted, in: id) }
+    /// Mutes our microphone, or ends that; the peer is told.
+    public func mute(_ isMuted: Bool) async { await node.mute(isMuted, in: id) }
+
+    /// Lets the peer wait: nobody hears the other until ``resume()``. ``CallEvent/held(_:)`` tells when it knows.
+    public func hold() async { await node.hold(id) }
+
+    /// Goes on with a call that was held.
+    public func resume() async { await node.resume(id) }
+
+    /// Moves the sound to a new path, on the addresses the machine has now; the old one carries it meanwhile.
+    public func restartMedia() async { await node.restartMedia(id) }
 }
 
 /// A call from somebody, not answered yet.
@@ -33,6 +42,6 @@ public struct IncomingCall: Sendable {
         try await node.accept(id, from: peer, audio: audio)
     }
 
-    /// Declines the call.
-    public func decline() async { await node.decline(id) }
+    /// Declines the call. The reason reaches peers that understand it: at most 256 octets of one line.
+    public func decline(reason: String = "") async { await node.decline(id, because: reason) }
 }

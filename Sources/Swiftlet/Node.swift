@@ -112,13 +112,19 @@ public actor Node {
         return Call(id: call, peer: peer, events: events, node: self)
     }
 
-    func decline(_ call: CallID) { driver?.decline(call) }
+    func decline(_ call: CallID, because text: String) { driver?.decline(call, because: text) }
 
     func hangUp(_ call: CallID) { driver?.hangUp(call) }
 
     func send(_ text: String, in call: CallID) { driver?.send(Message(text: text), in: call) }
 
-    func announceMute(_ isMuted: Bool, in call: CallID) { driver?.announceMute(isMuted, in: call) }
+    func mute(_ isMuted: Bool, in call: CallID) { driver?.mute(isMuted, in: call) }
+
+    func hold(_ call: CallID) { driver?.hold(call) }
+
+    func resume(_ call: CallID) { driver?.resume(call) }
+
+    func restartMedia(_ call: CallID) { driver?.restartMedia(call) }
 
     // MARK: - Contacts
 

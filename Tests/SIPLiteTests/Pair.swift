@@ -40,6 +40,8 @@ struct Pair {
     /// Answers each incoming call by itself.
     var onIncoming: ((inout Pair, Side, CallID) -> Void)?
     var onReoffer: ((inout Pair, Side, CallID) -> Void)?
+    /// Loses whatever is sent.
+    var dropsAll = false
     private var packets: [Packet] = []
     private var lastArrival = [Instant.zero, Instant.zero]
     private var link: Link
@@ -114,7 +116,7 @@ struct Pair {
                 continue
             }
             sent[side.rawValue].append(bytes)
-            guard Double.random(in: 0..<1, using: &random) >= link.loss else { continue }
+            guard !dropsAll, Double.random(in: 0..<1, using: &random) >= link.loss else { continue }
             let to = side.other
             // A channel keeps the order even where it loses.
             let arrival = max(now.advanced(by: random.duration(in: link.delay)), lastArrival[to.rawValue])

@@ -220,6 +220,114 @@ struct UserAgentTests {
         #expect(pair.has(.bob) { $0 == .reanswered(id, description: Pair.reply) })
     }
 
+    @Test("A new offer waits until our answer is acknowledged")
+    func offerAfterAnswer() throws {
+        var pair = Pair.talking()
+        let id = try #require(pair.incoming(.bob))
+        pair.onReoffer = { pair, side, id in
+            pair.command(side) { $0.answer(id, with: Pair.reply, at: $1) }
+            guard side == .bob else { return }
+            let before = pair.sent[side.rawValue].count
+            pair.command(side) { $0.reinvite(id, with: Pair.offer, at: $1) }
+            #expect(pair.sent[side.rawValue].count == before, "nothing is sent before the acknowledgement")
+        }
+        pair.command(.alice) { $0.reinvite(Pair.call, with: Pair.offer, at: $1) }
+        pair.run(for: .seconds(1))
+        #expect(pair.has(.bob) { $0 == .reanswered(id, description: Pair.reply) })
+    }
+
+    @Test("An offer that waits after a collision can be withdrawn, so that the peer's goes first")
+    func withdrawnOffer() throws {
+        var pair = Pair.talking()
+        let id = try #require(pair.incoming(.bob))
+        pair.onReoffer = { pair, side, id in
+            pair.command(side) { agent, _ in agent.withdrawOffer(id) }
+            pair.command(side) { $0.answer(id, with: Pair.reply, at: $1) }
+        }
+        pair.command(.alice) { $0.reinvite(Pair.call, with: Pair.offer, at: $1) }
+        pair.command(.bob) { $0.reinvite(id, with: Pair.offer, at: $1) }
+        pair.run(for: .seconds(20))
+        let answers =
+            [pair.has(.alice) { $0 == .reanswered(Pair.call, description: Pair.reply) }]
+            + [pair.has(.bob) { $0 == .reanswered(id, description: Pair.reply) }]
+        #expect(answers.count { $0 } == 1, "the other offer was withdrawn")
+        #expect(pair.ends(.alice).isEmpty && pair.ends(.bob).isEmpty)
+    }
+
+    @Test("An offer nobody answers in time is refused, and both sides are told")
+    func forgottenOffer() throws {
+        var pair = Pair.talking()
+        let id = try #require(pair.incoming(.bob))
+        pair.command(.alice) { $0.reinvite(Pair.call, with: Pair.offer, at: $1) }
+        pair.run(for: .seconds(40))
+        #expect(pair.has(.bob) { $0 == .reofferWithdrawn(id) })
+        #expect(pair.has(.alice) { $0 == .reofferFailed(Pair.call, status: 488) })
+    }
+
+    @Test("Ringing may tell the answer to come")
+    func earlyAnswer() throws {
+        var pair = Pair()
+        pair.onIncoming = { pair, side, id in
+            pair.command(side) { $0.ring(id, at: $1) }
+            pair.command(side) { $0.ring(id, describing: Pair.reply, at: $1) }
+        }
+        pair.command(.alice) { $0.invite(Pair.call, on: Pair.flow, to: Pair.accounts[1], offer: Pair.offer, at: $1) }
+        pair.run(for: .seconds(1))
+        #expect(pair.has(.alice) { $0 == .earlyAnswer(Pair.call, description: Pair.reply) })
+        #expect(!pair.has(.alice) { if case .answered = $0 { true } else { false } })
+        let id = try #require(pair.incoming(.bob))
+        pair.command(.bob) { $0.answer(id, with: Pair.reply, at: $1) }
+        pair.run(for: .seconds(1))
+        #expect(pair.has(.alice) { if case .answered = $0 { true } else { false } })
+    }
+
+    @Test("An early answer too large for the peer is left out of the ringing")
+    func largeEarlyAnswer() {
+        var pair = Pair()
+        pair.onIncoming = { pair, side, id in
+            pair.command(side) { $0.ring(id, describing: [UInt8](repeating: 65, count: 9_000), at: $1) }
+        }
+        pair.command(.alice) { $0.invite(Pair.call, on: Pair.flow, to: Pair.accounts[1], offer: Pair.offer, at: $1) }
+        pair.run(for: .seconds(1))
+        #expect(pair.has(.alice) { $0 == .ringing(Pair.call) })
+        #expect(!pair.has(.alice) { if case .earlyAnswer = $0 { true } else { false } })
+    }
+
+    @Test("Who declines may say why")
+    func reason() throws {
+        var pair = Pair()
+        pair.command(.alice) { $0.invite(Pair.call, on: Pair.flow, to: Pair.accounts[1], offer: Pair.offer, at: $1) }
+        pair.run(for: .seconds(1))
+        let id = try #require(pair.incoming(.bob))
+        pair.command(.bob) { $0.decline(id, status: 603, because: "at \"lunch\"", at: $1) }
+        pair.run(for: .seconds(1))
+        #expect(pair.has(.alice) { $0 == .explained(Pair.call, Reason(cause: 603, text: "at \"lunch\"")) })
+        #expect(pair.ends(.alice) == [.rejected(status: 603)])
+        let refusal = try #require(pair.sent[1].compactMap { try? Message(decoding: $0) }.first { $0.status == 603 })
+        #expect(refusal.fields.text(.reason) == #"SIP;cause=603;text="at \"lunch\"""#)
+    }
+
+    @Test("A message refused with 500, and information nobody answers, do not harm the call")
+    func indifferentOutcomes() throws {
+        var pair = Pair.talking()
+        let id = try #require(pair.incoming(.bob))
+        pair.command(.alice) { $0.sendMessage(Body(text: "hi"), in: Pair.call, as: .init(rawValue: 1), at: $1) }
+        let request = try Message(decoding: try #require(pair.sent[0].last))
+        var refusal = Message(status: 500)
+        for name in [HeaderName.via, .from, .to, .callID, .cSeq] { refusal.fields.append(name, from: request.fields) }
+        pair.deliver(refusal.encoded(), to: .alice)
+        #expect(pair.has(.alice) { $0 == .messageOutcome(.init(rawValue: 1), status: 500) })
+        pair.dropsAll = true
+        pair.command(.alice) { $0.sendInformation(MediaControl(.fastUpdate).body, in: Pair.call, at: $1) }
+        pair.run(for: .seconds(40))
+        #expect(pair.has(.alice) { $0 == .ignored(.failedRequest(.info, status: nil)) })
+        pair.dropsAll = false
+        #expect(pair.ends(.alice).isEmpty && pair.ends(.bob).isEmpty)
+        pair.command(.bob) { $0.hangUp(id, at: $1) }
+        pair.run(for: .seconds(1))
+        #expect(pair.ends(.alice) == [.remoteHungUp])
+    }
+
     @Test("An invitation that claims another account is ignored in silence")
     func impostor() throws {
         var pair = Pair.calling()

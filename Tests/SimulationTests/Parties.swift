@@ -11,11 +11,12 @@ struct Parties {
 
     init(
         _ setting: Scenario.Setting, over transports: [SessionTransport] = [.tcp, .udp],
-        bobShows credentials: SecureChannel.Credentials? = nil
+        bobShows credentials: SecureChannel.Credentials? = nil,
+        adjusting: (inout NodeCore.Configuration) -> Void = { _ in }
     ) throws {
         scenario = Scenario(setting)
-        alice = try scenario.addNode("alice", Identities.alice, over: transports)
-        bob = try scenario.addNode("bob", Identities.bob, over: transports, showing: credentials)
+        alice = try scenario.addNode("alice", Identities.alice, over: transports, adjusting: adjusting)
+        bob = try scenario.addNode("bob", Identities.bob, over: transports, showing: credentials, adjusting: adjusting)
         try scenario.waitUntilAnnounced(alice)
         try scenario.waitUntilAnnounced(bob)
     }

@@ -49,11 +49,12 @@ import Testing
         alice.send("hello bob", in: calls.alices)
         alice.send(long, in: calls.alices)
         bob.send("hello alice", in: calls.bobs)
-        alice.announceMute(true, in: calls.alices)
+        alice.mute(true, in: calls.alices)
         try parties.scenario.wait(for: "texts", within: .seconds(30)) {
             bob.texts(in: calls.bobs).count == 2 && alice.texts(in: calls.alices).count == 1
                 && bob.events(of: calls.bobs).contains(.peerMuted(true))
         }
+        alice.mute(false, in: calls.alices)
         #expect(bob.texts(in: calls.bobs) == ["hello bob", long])
         #expect(alice.texts(in: calls.alices) == ["hello alice"])
         try parties.scenario.wait(for: "profiles", within: .seconds(30)) {

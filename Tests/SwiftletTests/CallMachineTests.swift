@@ -1,3 +1,4 @@
+import MediaRTP
 import SIPLite
 import SansIO
 import SecureChannel
@@ -10,8 +11,14 @@ import Testing
 struct Doings {
     var sip: [CallMachine.SIPCommand] = []
     var events: [CallEvent] = []
-    var gathers = 0
-    var releases = 0
+    /// The sessions whose sockets were opened, and closed, in order.
+    var gathers: [Int] = []
+    var releases: [Int] = []
+    var plans: [MediaPlan] = []
+    var flows: [MediaFlow] = []
+    var expected: [SRTPKey] = []
+    var network: [(session: Int, action: NetworkAction)] = []
+    var stops = 0
     var isFinished = false
 
     init(_ effects: [CallMachine.Effect]) { add(effects) }
@@ -21,10 +28,15 @@ struct Doings {
             switch effect {
             case .sip(let command): sip.append(command)
             case .event(let event): events.append(event)
-            case .gather: gathers += 1
-            case .release: releases += 1
+            case .gather(let session, _): gathers.append(session)
+            case .release(let session): releases.append(session)
             case .finished: isFinished = true
-            case .network, .startMedia, .stopMedia, .ignored: break
+            case .startMedia(let plan): plans.append(plan)
+            case .directMedia(let flow): flows.append(flow)
+            case .expectMedia(let key): expected.append(key)
+            case .stopMedia: stops += 1
+            case .network(let action, let session): network.append((session, action))
+            case .ignored: break
             }
         }
     }
@@ -42,7 +54,8 @@ struct Doings {
         var random = RandomSource.seeded(seed)
         return CallMachine.Setting(
             ice: SwiftICE.Configuration(),
-            negotiation: MediaNegotiation(clock: WallClock(epochOffset: 0), random: &random, at: .zero), profile: "")
+            negotiation: MediaNegotiation(
+                sizeLimit: 6_000, clock: WallClock(epochOffset: 0), random: &random, at: .zero), profile: "")
     }
 
     private func outgoing() -> CallMachine { CallMachine(calling: peer, setting: setting(1), random: .seeded(1)) }
@@ -51,7 +64,7 @@ struct Doings {
     private func inviting() -> (CallMachine, offer: [UInt8]) {
         var call = outgoing()
         _ = call.start(at: .zero)
-        _ = call.gathered(bases, at: .zero)
+        _ = call.gathered(bases, session: 0, at: .zero)
         let first = Doings(call.reached("phone", on: FlowID(rawValue: 1), as: phone, at: .zero))
         _ = call.reached("tablet", on: FlowID(rawValue: 2), as: tablet, at: .zero)
         guard case .invite(_, _, _, let offer)? = first.sip.first else { return (call, []) }
@@ -68,9 +81,9 @@ struct Doings {
 
     @Test func devicesAreInvitedOnceTheMediaIsGathered() {
         var call = outgoing()
-        #expect(Doings(call.start(at: .zero)).gathers == 1)
+        #expect(Doings(call.start(at: .zero)).gathers == [0])
         #expect(Doings(call.reached("phone", on: FlowID(rawValue: 1), as: phone, at: .zero)).sip.isEmpty)
-        let doings = Doings(call.gathered(bases, at: .zero))
+        let doings = Doings(call.gathered(bases, session: 0, at: .zero))
         guard case .invite(phone, FlowID(rawValue: 1), "phone", _)? = doings.sip.first else {
             return #expect(Bool(false), "invited")
         }
@@ -81,9 +94,9 @@ struct Doings {
     @Test func withoutAddressesThereIsNoMedia() {
         var call = outgoing()
         _ = call.start(at: .zero)
-        let doings = Doings(call.gathered([], at: .zero))
+        let doings = Doings(call.gathered([], session: 0, at: .zero))
         #expect(doings.events == [.ended(.mediaUnreachable)])
-        #expect(doings.isFinished && doings.releases == 1)
+        #expect(doings.isFinished && doings.releases == [0])
     }
 
     @Test func itRingsOnce() {
@@ -163,7 +176,7 @@ struct Doings {
     @Test func anIncomingCallRings() throws {
         var call = try incoming()
         let doings = Doings(call.start(at: .zero))
-        #expect(doings.gathers == 1)
+        #expect(doings.gathers == [0])
         #expect(doings.sip == [.ring(phone)])
     }
 
@@ -171,7 +184,7 @@ struct Doings {
         var call = try incoming()
         _ = call.start(at: .zero)
         #expect(Doings(call.answer(at: .zero)).sip.isEmpty)
-        let doings = Doings(call.gathered(bases, at: .zero))
+        let doings = Doings(call.gathered(bases, session: 0, at: .zero))
         guard case .answer(phone, _)? = doings.sip.first else { return #expect(Bool(false), "answered") }
         #expect(doings.events == [.answered])
     }
@@ -188,13 +201,13 @@ struct Doings {
         _ = call.start(at: .zero)
         let doings = Doings(call.ended(phone, because: .remoteCancelled))
         #expect(doings.events == [.ended(.remoteCancelled)])
-        #expect(doings.releases == 1 && doings.isFinished)
+        #expect(doings.releases == [0] && doings.isFinished)
     }
 
     @Test func mediaThatFindsNoPathEndsTheCall() throws {
         var call = try incoming()
         _ = call.start(at: .zero)
-        _ = call.gathered(bases, at: .zero)
+        _ = call.gathered(bases, session: 0, at: .zero)
         _ = call.answer(at: .zero)
         var doings = Doings([])
         while let deadline = call.deadline { doings.add(call.advance(to: deadline)) }
@@ -207,7 +220,7 @@ extension MediaNegotiationTests.Party {
     /// Answers an encoded offer.
     func answer(_ offer: [UInt8]) -> ([UInt8], MediaAgreement)? {
         guard let offer = try? SIPLite.SessionDescription(decoding: offer),
-            let (description, agreement) = negotiation.answer(to: offer, for: agent)
+            let (description, agreement) = negotiation.answer(to: offer, statement)
         else { return nil }
         return (description.encoded(), agreement)
     }

@@ -32,6 +32,11 @@ public struct RTCPDatagram: Hashable, Sendable {
     /// Reads a datagram from an array.
     public init(decoding bytes: [UInt8]) throws(WireError) { try self.init(bytes.span) }
 
+    /// Whether a datagram is RTCP rather than RTP, protected or not, by its second octet (RFC 5761 §4).
+    public static func isRTCP(_ datagram: Span<UInt8>) -> Bool {
+        datagram.count > 1 && (192...223).contains(datagram[1])
+    }
+
     /// The datagram as it is sent.
     public var bytes: [UInt8] {
         var writer = ByteWriter(capacity: 128)

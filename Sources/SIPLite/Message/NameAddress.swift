@@ -33,7 +33,7 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible {
         scanner.skipBlanks()
         displayName = ""
         if scanner.next == ASCII.quote {
-            displayName = Self.unescape(try scanner.quoted())
+            displayName = QuotedString.unescape(try scanner.quoted())
             scanner.skipBlanks()
             guard scanner.skip(ASCII.less) else { throw scanner.error }
         } else if scanner.rest.contains(ASCII.less), !Self.isBareAddress(scanner.rest) {
@@ -66,27 +66,11 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible {
         return words.joined(separator: " ")
     }
 
-    private static func unescape(_ quoted: ArraySlice<UInt8>) -> String {
-        var output: [UInt8] = []
-        var index = quoted.startIndex + 1
-        while index < quoted.endIndex - 1 {
-            if quoted[index] == ASCII.backslash { index += 1 }
-            output.append(quoted[index])
-            index += 1
-        }
-        return String(decoding: output, as: UTF8.self)
-    }
-
     /// The address as text, always with angle brackets.
     public var description: String {
         let address = "<\(uri)>\(parameters.text)"
         guard !displayName.isEmpty else { return address }
-        var quoted: [UInt8] = []
-        for byte in displayName.utf8.map(ASCII.withoutLineEnds) {
-            if byte == ASCII.quote || byte == ASCII.backslash { quoted.append(ASCII.backslash) }
-            quoted.append(byte)
-        }
-        return "\"\(String(decoding: quoted, as: UTF8.self))\" \(address)"
+        return "\(QuotedString.quoted(displayName)) \(address)"
     }
 }
 

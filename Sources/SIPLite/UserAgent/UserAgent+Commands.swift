@@ -28,7 +28,10 @@ extension UserAgent {
     }
 
     /// Tells the caller that we are being alerted (180). From here the ringing time-out runs.
-    public mutating func ring(_ call: CallID, at now: Instant) -> [Effect] {
+    ///
+    /// `description`, where given, is what the answer will say, so that the media path can be found meanwhile (RFC 3261
+    /// §13.2.1); only for peers that understand it so. Legal again, as with a description that came later.
+    public mutating func ring(_ call: CallID, describing description: [UInt8] = [], at now: Instant) -> [Effect] {
         guard let known = calls[call], !known.isOver, case .invited(let key) = known.phase,
             let essentials = known.invitationEssentials
         else { return [.ignored(.unknownCall(call))] }
@@ -37,6 +40,10 @@ extension UserAgent {
         response.fields.append(.userAgent, configuration.userAgent)
         response.fields.append(.allow, allowText)
         if let flow = flows[known.flow] { response.fields.append(.contact, flow.description.contact) }
+        attach(Body(contentType: "application/sdp", bytes: description), to: &response)
+        guard description.isEmpty || response.encoded().count <= configuration.maximumMessageSize else {
+            return ring(call, at: now)
+        }
         timers.set(.patience(call), at: now.advanced(by: configuration.ringingTimeout))
         return respond(response, to: key, at: now)
     }
@@ -67,11 +74,14 @@ extension UserAgent {
         return respond(response, to: pending.transaction, at: now)
     }
 
-    /// Refuses an incoming call, or a new offer within a call (where 488 is usual).
-    public mutating func decline(_ call: CallID, status: Int = 486, at now: Instant) -> [Effect] {
+    /// Refuses an incoming call, or a new offer within a call (where 488 is usual); `text` tells people why (RFC 3326).
+    public mutating func decline(
+        _ call: CallID, status: Int = 486, because text: String = "", at now: Instant
+    ) -> [Effect] {
         guard (300...699).contains(status), let known = calls[call], !known.isOver, let pending = known.pendingOffer
         else { return [.ignored(.unknownCall(call))] }
-        let effects = refuse(pending, with: status, tag: known.dialog.key.localTag, at: now)
+        let reason = text.isEmpty ? nil : SIPLite.Reason(cause: status, text: text)
+        let effects = refuse(pending, with: status, because: reason, tag: known.dialog.key.localTag, at: now)
         guard !known.isEstablished else {
             calls[call]?.reoffer = nil
             timers.cancel(.patience(call))
@@ -92,7 +102,8 @@ extension UserAgent {
 
     /// Offers a new session within an established call.
     ///
-    /// An offer that collides with one of the peer's is made again by itself after a while (RFC 3261 §14.1).
+    /// It waits while our last answer is not acknowledged. An offer that collides with one of the peer's is made again by
+    /// itself after a while (RFC 3261 §14.1), unless it is withdrawn meanwhile.
     public mutating func reinvite(_ call: CallID, with offer: [UInt8], at now: Instant) -> [Effect] {
         guard let known = calls[call], !known.isOver, known.isEstablished, known.ownOffer == nil,
             known.reoffer == nil, let flow = flows[known.flow]?.description
@@ -105,9 +116,23 @@ extension UserAgent {
         let size = request.encoded().count
         guard size <= configuration.maximumMessageSize else { return [.oversized(call, octets: size)] }
         guard let key = clientKey(of: request, on: known.flow) else { return [] }
+        guard known.answer == nil else {
+            calls[call]?.ownOffer = Call.OwnOffer(transaction: nil, request: request, description: offer)
+            return []
+        }
         calls[call]?.ownOffer = Call.OwnOffer(transaction: key, request: request, description: offer)
         timers.set(.patience(call), at: now.advanced(by: configuration.noAnswerTimeout))
         return start(request, as: key, for: .reinvite(call), at: now)
+    }
+
+    /// Takes a new offer of ours back that was not sent yet, or that waits to be made again after a collision.
+    public mutating func withdrawOffer(_ call: CallID) -> [Effect] {
+        guard let known = calls[call], let offer = known.ownOffer, offer.transaction == nil else {
+            return [.ignored(.unknownCall(call))]
+        }
+        calls[call]?.ownOffer = nil
+        timers.cancel(.retry(call))
+        return []
     }
 
     /// Sends a text message, or anything else that travels as one, within a call.

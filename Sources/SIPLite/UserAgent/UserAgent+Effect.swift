@@ -14,6 +14,9 @@ extension UserAgent {
         case trying(CallID)
         /// The peer is being alerted (180 and other provisional answers).
         case ringing(CallID)
+        /// While it is alerted, the peer tells the description it will answer with. Only peers that say so mean the
+        /// media path to be found already; nothing may be heard before ``answered(_:description:peer:)``.
+        case earlyAnswer(CallID, description: [UInt8])
         /// The peer took our call; the acknowledgement was sent.
         case answered(CallID, description: [UInt8], peer: PeerFacts)
         /// The peer acknowledged our answer. The description is there when it made its answer only now.
@@ -21,10 +24,14 @@ extension UserAgent {
         /// The peer offers a new session within the call, or asks us to offer one (`nil`). Respond with
         /// ``UserAgent/answer(_:with:at:)`` or ``UserAgent/decline(_:status:at:)``, which leaves the session as it is.
         case reoffered(CallID, description: [UInt8]?)
+        /// The peer withdrew its new offer, or we let it wait too long; the session is as it was.
+        case reofferWithdrawn(CallID)
         /// The peer answered our new offer.
         case reanswered(CallID, description: [UInt8])
         /// The peer refused our new offer, or never answered (`nil`); the session is as it was.
         case reofferFailed(CallID, status: Int?)
+        /// The peer's words on why it refuses our call (RFC 3326); the end follows.
+        case explained(CallID, SIPLite.Reason)
         /// The call is over; its handle means nothing from here on.
         case ended(CallID, EndReason)
         /// A text message, inside a call or outside all calls.

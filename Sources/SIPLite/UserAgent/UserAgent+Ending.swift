@@ -78,7 +78,7 @@ extension UserAgent {
         case .established:
             if let pending = call.reoffer {
                 calls[id]?.reoffer = nil
-                return refuse(pending, with: 488, tag: call.dialog.key.localTag, at: now)
+                return refuse(pending, with: 488, tag: call.dialog.key.localTag, at: now) + [.reofferWithdrawn(id)]
             }
             guard let offer = call.ownOffer, let key = offer.transaction else { return [] }
             calls[id]?.ownOffer?.isCancelled = true

@@ -141,7 +141,10 @@ extension UserAgent {
         calls[call.id]?.answer = nil
         timers.cancel(.answer(call.id))
         guard !call.isOver else { return effects + sayGoodbye(in: call.id, at: now) + end(call.id, because: .hungUp) }
-        return effects + [.confirmed(call.id, description: answer.expectsDescription ? request.body : nil)]
+        let confirmed = Effect.confirmed(call.id, description: answer.expectsDescription ? request.body : nil)
+        // An offer of ours that waits for no collision to pass has waited for this.
+        let isDue = call.ownOffer != nil && !timers.isSet(.retry(call.id))
+        return effects + [confirmed] + (isDue ? retryOffer(in: call.id, at: now) : [])
     }
 
     /// Handles the withdrawal of an invitation (RFC 3261 §9.2).
@@ -161,7 +164,7 @@ extension UserAgent {
         guard call.isEstablished else { return effects + end(id, because: .remoteCancelled) }
         calls[id]?.reoffer = nil
         timers.cancel(.patience(id))
-        return effects
+        return call.isOver ? effects : effects + [.reofferWithdrawn(id)]
     }
 
     // MARK: Responses
@@ -182,11 +185,14 @@ extension UserAgent {
     }
 
     /// Refuses an offer of the peer.
-    mutating func refuse(_ offer: Call.Reoffer, with status: Int, tag: String, at now: Instant) -> [Effect] {
+    mutating func refuse(
+        _ offer: Call.Reoffer, with status: Int, because reason: SIPLite.Reason? = nil, tag: String, at now: Instant
+    ) -> [Effect] {
         var response = self.response(
             status, to: offer.request, offer.essentials, on: offer.transaction.flow, tag: tag)
         response.fields.append(.userAgent, configuration.userAgent)
         response.fields.append(.allow, allowText)
+        if let reason { response.fields.append(.reason, reason.description) }
         return respond(response, to: offer.transaction, at: now)
     }
 

@@ -61,9 +61,12 @@ extension UserAgent {
         case ..<200:
             calls[id]?.phase = .inviting(key, isHeard: true)
             guard !call.isOver else { return isHeard ? [] : sendCancel(for: call.invitation, in: id, at: now) }
-            return [status == 100 ? .trying(id) : .ringing(id)]
+            guard status != 100 else { return [.trying(id)] }
+            return [.ringing(id)] + (response.body.isEmpty ? [] : [.earlyAnswer(id, description: response.body)])
         case ..<300: return takeSuccess(response, of: key, in: id, at: now)
-        default: return end(id, because: .rejected(status: status))
+        default:
+            let reason = call.isOver ? nil : response.reason(limits: configuration.limits)
+            return (reason.map { [.explained(id, $0)] } ?? []) + end(id, because: .rejected(status: status))
         }
     }
 

@@ -32,8 +32,8 @@ package enum SessionTransport: Hashable, Sendable {
 package enum SessionID: Hashable, Sendable {
     /// One of the two sessions of a control link.
     case control(LinkID, SessionTransport)
-    /// The session of a call's media.
-    case media(CallID)
+    /// One of the sessions of a call's media, which are numbered from 0.
+    case media(CallID, Int)
 
     /// What its sockets are.
     package var transport: SessionTransport {

@@ -22,9 +22,9 @@ extension NodeCore {
         introduce(calls[call]?.answer(at: now) ?? [], of: call, at: now)
     }
 
-    /// Declines an incoming call.
-    package mutating func decline(_ call: CallID, at now: Instant) -> [Effect] {
-        introduce(calls[call]?.decline(at: now) ?? [], of: call, at: now)
+    /// Declines an incoming call; `text` tells the peer why, if it understands that.
+    package mutating func decline(_ call: CallID, because text: String = "", at now: Instant) -> [Effect] {
+        introduce(calls[call]?.decline(because: text, at: now) ?? [], of: call, at: now)
     }
 
     /// Ends a call in whatever state it is.
@@ -37,9 +37,24 @@ extension NodeCore {
         introduce(calls[call]?.send(message) ?? [], of: call, at: now)
     }
 
-    /// Tells the peer of a call whether our microphone is muted.
-    package mutating func announceMute(_ isMuted: Bool, in call: CallID, at now: Instant) -> [Effect] {
-        introduce(calls[call]?.announceMute(isMuted) ?? [], of: call, at: now)
+    /// Mutes the microphone in a call, or ends that, and tells the peer.
+    package mutating func mute(_ isMuted: Bool, in call: CallID, at now: Instant) -> [Effect] {
+        introduce(calls[call]?.mute(isMuted) ?? [], of: call, at: now)
+    }
+
+    /// Lets the peer of a call wait.
+    package mutating func hold(_ call: CallID, at now: Instant) -> [Effect] {
+        introduce(calls[call]?.hold(at: now) ?? [], of: call, at: now)
+    }
+
+    /// Goes on with a call that was held.
+    package mutating func resume(_ call: CallID, at now: Instant) -> [Effect] {
+        introduce(calls[call]?.resume(at: now) ?? [], of: call, at: now)
+    }
+
+    /// Moves a call's media to a new path, on the addresses there are now.
+    package mutating func restartMedia(_ call: CallID, at now: Instant) -> [Effect] {
+        introduce(calls[call]?.restartMedia(at: now) ?? [], of: call, at: now)
     }
 
     /// Sends a message outside of calls to every device of an account.
@@ -50,7 +65,9 @@ extension NodeCore {
 
     private mutating func mediaSetting(at now: Instant) -> CallMachine.Setting {
         CallMachine.Setting(
-            ice: configuration.ice, negotiation: MediaNegotiation(clock: clock, random: &random, at: now),
+            ice: configuration.ice,
+            negotiation: MediaNegotiation(
+                sizeLimit: configuration.sip.roomForDescription, clock: clock, random: &random, at: now),
             profile: configuration.profile)
     }
 
@@ -65,11 +82,14 @@ extension NodeCore {
         var translated: [Effect] = []
         for effect in effects {
             switch effect {
-            case .gather(let components): translated.append(.gather(.media(call), components: components))
-            case .network(let action): translated.append(.network(.media(call), action))
-            case .release: translated.append(.release(.media(call)))
+            case .gather(let number, let components):
+                translated.append(.gather(.media(call, number), components: components))
+            case .network(let action, let number): translated.append(.network(.media(call, number), action))
+            case .release(let number): translated.append(.release(.media(call, number)))
             case .sip(let command): translated += perform(command, at: now)
             case .startMedia(let plan): translated.append(.startMedia(call, plan))
+            case .expectMedia(let key): translated.append(.expectMedia(call, key))
+            case .directMedia(let flow): translated.append(.directMedia(call, flow))
             case .stopMedia: translated.append(.stopMedia(call))
             case .event(let event): translated.append(.event(.call(call, event)))
             case .finished: finish(call, at: now)
@@ -101,10 +121,13 @@ extension NodeCore {
             switch command {
             case .invite(let sip, let flow, let device, let offer):
                 userAgent.invite(sip, on: flow, to: device, offer: offer, at: now)
-            case .ring(let sip): userAgent.ring(sip, at: now)
+            case .ring(let sip, let description): userAgent.ring(sip, describing: description, at: now)
             case .answer(let sip, let description): userAgent.answer(sip, with: description, at: now)
-            case .decline(let sip, let status): userAgent.decline(sip, status: status, at: now)
+            case .decline(let sip, let status, let text):
+                userAgent.decline(sip, status: status, because: text, at: now)
             case .hangUp(let sip): userAgent.hangUp(sip, at: now)
+            case .reinvite(let sip, let offer): userAgent.reinvite(sip, with: offer, at: now)
+            case .withdrawOffer(let sip): userAgent.withdrawOffer(sip)
             case .message(let body, let sip):
                 userAgent.sendMessage(body, in: sip, as: SIPLite.MessageID(rawValue: nextNumber()), at: now)
             case .information(let body, let sip): userAgent.sendInformation(body, in: sip, at: now)
@@ -124,8 +147,18 @@ extension NodeCore {
             case .ringing(let sip): translated += forward(sip, at: now) { $0.ringing(sip) }
             case .answered(let sip, let description, _):
                 translated += forward(sip, at: now) { $0.answered(sip, description: description, at: now) }
-            case .confirmed(let sip, _): translated += forward(sip, at: now) { $0.confirmed(sip) }
-            case .reoffered(let sip, _): translated += forward(sip, at: now) { $0.reoffered(sip) }
+            case .earlyAnswer(let sip, let description):
+                translated += forward(sip, at: now) { $0.answeredEarly(sip, description: description, at: now) }
+            case .confirmed(let sip, let description):
+                translated += forward(sip, at: now) { $0.confirmed(sip, description: description, at: now) }
+            case .reoffered(let sip, let description):
+                translated += forward(sip, at: now) { $0.reoffered(sip, description: description, at: now) }
+            case .reofferWithdrawn(let sip): translated += forward(sip, at: now) { $0.reofferWithdrawn(sip, at: now) }
+            case .reanswered(let sip, let description):
+                translated += forward(sip, at: now) { $0.reanswered(sip, description: description, at: now) }
+            case .reofferFailed(let sip, let status):
+                translated += forward(sip, at: now) { $0.reofferFailed(sip, status: status, at: now) }
+            case .explained(let sip, let reason): translated += forward(sip, at: now) { $0.explained(sip, reason.text) }
             case .ended(let sip, let reason): translated += ended(sip, reason, at: now)
             case .message(let body, let sip?, _): translated += forward(sip, at: now) { $0.received(body) }
             case .message(let body, nil, let flow):
@@ -134,7 +167,7 @@ extension NodeCore {
             case .information(let body, let sip): translated += forward(sip, at: now) { $0.informed(body) }
             case .messageOutcome(let id, let status): translated += messageEnded(id, status, at: now)
             case .oversized(let sip, _): translated += introduce(userAgent.hangUp(sip, at: now), at: now)
-            case .trying, .reanswered, .reofferFailed: break
+            case .trying: break
             case .ignored(let reason): translated.append(.ignored(.sip("\(reason)")))
             }
         }
@@ -163,8 +196,8 @@ extension NodeCore {
         sipCalls[sip] = call
         add(
             CallMachine(
-                from: record.account, leg: sip, flow: incoming.flow, offer: offer, setting: mediaSetting(at: now),
-                random: random.split()),
+                from: record.account, leg: sip, flow: incoming.flow, traits: record.traits, offer: offer,
+                setting: mediaSetting(at: now), random: random.split()),
             as: call)
         let begun = introduce(calls[call]?.start(at: now) ?? [], of: call, at: now)
         return begun + [.event(.incomingCall(call, from: record.account, displayName: incoming.displayName))]

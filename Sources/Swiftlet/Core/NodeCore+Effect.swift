@@ -1,3 +1,4 @@
+package import MediaRTP
 package import SansIO
 package import SecureChannel
 package import SwiftDHT
@@ -24,7 +25,12 @@ extension NodeCore {
         case secureClose(LinkID)
         /// Work for another thread.
         case work(WorkID, Work)
+        /// Start a call's media, or move those that run over to another session without a seam.
         case startMedia(CallID, MediaPlan)
+        /// Take a call's packets under this key as well.
+        case expectMedia(CallID, SRTPKey)
+        /// Say what of a call's media is to be heard.
+        case directMedia(CallID, MediaFlow)
         case stopMedia(CallID)
         /// Remember, beyond this run, that a request was treated.
         case remember(requestID: UInt64)

@@ -64,6 +64,9 @@ extension NodeCore {
 
     /// Somebody asks for a link.
     private mutating func requested(_ request: LinkRequest, at now: Instant) -> [Effect] {
+        guard configuration.transports.contains(where: { request.sessions[$0] != nil }) else {
+            return [.ignored(.unusableRequest)]
+        }
         guard inbox.treat(request.id) else { return [.ignored(.repeatedRequest)] }
         return [.remember(requestID: request.id)] + judge(.link(request), from: request.sender, at: now)
     }
@@ -125,6 +128,7 @@ extension NodeCore {
             let owner = dialect == .direct ? account.deviceKey : key
             return [seal(sessions, of: record, for: link, to: key, in: dialect, at: [mailbox.key(of: owner)])]
         }
+        guard carries(sessions, in: dialect) else { return askOtherwise(link, at: now) }
         if configuration.dialects.count > 1 {
             timers.set(.askOtherwise(link), at: now.advanced(by: configuration.otherwiseDelay))
         }
@@ -133,8 +137,17 @@ extension NodeCore {
 
     /// Asks a device that did not reply in the flow that was not tried.
     mutating func askOtherwise(_ link: LinkID, at now: Instant) -> [Effect] {
-        guard let tried = links[link]?.machine.dialect else { return [] }
-        return configuration.dialects.filter { $0 != tried }.flatMap { ask(link, in: $0, at: now) }
+        guard let record = links[link], let sessions = record.description else { return [] }
+        return configuration.dialects.filter { $0 != record.machine.dialect && carries(sessions, in: $0) }
+            .flatMap { ask(link, in: $0, at: now) }
+    }
+
+    /// Whether a flow can tell the peer of any of these sessions: stock connection requests know no UDP.
+    private func carries(_ sessions: SessionOffer, in dialect: Dialect) -> Bool {
+        switch dialect {
+        case .direct: true
+        case .multiplexed: sessions.tcp != nil || configuration.offersExtension
+        }
     }
 
     private mutating func ask(_ link: LinkID, in dialect: Dialect, at now: Instant) -> [Effect] {

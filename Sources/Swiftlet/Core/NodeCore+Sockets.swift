@@ -10,7 +10,8 @@ extension NodeCore {
             let endpoints = bases.map(\.endpoint)
             return introduce(
                 links[link]?.machine.gathered(endpoints, for: transport, at: now) ?? [], of: link, at: now)
-        case .media(let call): return introduce(calls[call]?.gathered(bases, at: now) ?? [], of: call, at: now)
+        case .media(let call, let number):
+            return introduce(calls[call]?.gathered(bases, session: number, at: now) ?? [], of: call, at: now)
         }
     }
 
@@ -22,8 +23,8 @@ extension NodeCore {
         case .control(let link, _):
             let effects = links[link]?.machine.receive(datagram, on: base, from: peer, at: now)
             return introduce(effects ?? [], of: link, at: now)
-        case .media(let call):
-            let effects = calls[call]?.receive(datagram, on: base, from: peer, at: now)
+        case .media(let call, let number):
+            let effects = calls[call]?.receive(datagram, session: number, on: base, from: peer, at: now)
             return introduce(effects ?? [], of: call, at: now)
         }
     }

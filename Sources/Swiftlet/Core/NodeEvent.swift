@@ -91,7 +91,7 @@ public enum CallEvent: Hashable, Sendable {
     case ringing
     /// The call was answered, by us or by the peer.
     case answered
-    /// The media session found its paths.
+    /// The media session found its paths; again whenever the media moved to others.
     case mediaConnected(rtp: MediaPath, rtcp: MediaPath, codec: String)
     /// The first audio of the peer arrived and was authentic.
     case firstAudio
@@ -101,6 +101,14 @@ public enum CallEvent: Hashable, Sendable {
     case profile(String)
     /// The peer muted or unmuted its microphone.
     case peerMuted(Bool)
+    /// We let the peer wait, and it knows; or both sides go on.
+    case held(Bool)
+    /// The peer lets us wait, or goes on.
+    case peerHeld(Bool)
+    /// What was asked for did not come about, and the call goes on as it was; with the peer's SIP status, if it refused.
+    case changeFailed(MediaChange, status: Int?)
+    /// The peer says why it declines; the end follows.
+    case declineReason(String)
     /// How the media fared, at its end.
     case statistics(MediaStatistics)
     /// The call is over.

@@ -10,9 +10,10 @@ final class MediaEngine {
     static let blockTime = Duration.milliseconds(20)
 
     private let session: AudioSession
-    private let plan: MediaPlan
+    private var plan: MediaPlan
+    private var flow = MediaFlow()
     private let loop: EventLoop
-    private let send: (_ bytes: [UInt8], MediaPath) -> Void
+    private let send: (_ bytes: [UInt8], MediaPath, _ session: Int) -> Void
     private let heard: () -> Void
     private let recordingFailed: (AudioFileError) -> Void
     private var source: BlockSource
@@ -25,12 +26,12 @@ final class MediaEngine {
     private lazy var reporter = Alarm(on: loop) { [weak self] in self?.report() }
 
     /// - Parameters:
-    ///   - send: carries a datagram over one of the plan's paths.
+    ///   - send: carries a datagram over a path of a media session.
     ///   - heard: called once, with the first authentic audio of the peer.
     ///   - recordingFailed: called at most once, when the recording cannot go on; the call does.
     init(
         _ plan: MediaPlan, audio: Audio, clock: WallClock, on loop: EventLoop,
-        send: @escaping (_ bytes: [UInt8], MediaPath) -> Void, heard: @escaping () -> Void,
+        send: @escaping (_ bytes: [UInt8], MediaPath, _ session: Int) -> Void, heard: @escaping () -> Void,
         recordingFailed: @escaping (AudioFileError) -> Void
     ) throws {
         self.plan = plan
@@ -39,7 +40,7 @@ final class MediaEngine {
         self.heard = heard
         self.recordingFailed = recordingFailed
         var configuration = AudioSession.Configuration(
-            localKey: plan.localKey, remoteKey: plan.remoteKey, controlMode: .clear, wallClock: clock)
+            localKey: plan.localKey, remoteKey: plan.remoteKey, controlMode: plan.controlMode, wallClock: clock)
         configuration.payloadType = plan.payloadType
         session = try AudioSession(configuration: configuration, random: .system, at: loop.now)
         source = BlockSource(audio.input)
@@ -53,26 +54,38 @@ final class MediaEngine {
 
     func start() { tick() }
 
-    /// Takes a datagram of the call's media session that is not STUN.
+    /// Goes on over another session's paths and under its keys.
+    func move(to plan: MediaPlan) throws {
+        try session.move(toLocal: plan.localKey, remote: plan.remoteKey)
+        self.plan = plan
+    }
+
+    /// Takes packets under this key as well. Without it the first ones over the next session's paths would be lost.
+    func expect(_ key: SRTPKey) { try? session.expect(key) }
+
+    func direct(_ flow: MediaFlow) { self.flow = flow }
+
+    /// Takes a datagram of one of the call's media sessions that is not STUN.
     ///
-    /// RTP proves itself. RTCP in clear does not, so that it must come by the nominated pair.
-    func receive(_ datagram: Span<UInt8>, on base: Endpoint, from peer: Endpoint) {
+    /// RTP and SRTCP prove themselves. RTCP in clear does not, so that it must come by the nominated pair.
+    func receive(_ datagram: Span<UInt8>, from peer: Endpoint) {
         var bytes = [UInt8](datagram)
-        if base == plan.rtp.local {
-            let receipt = session.receiveRTP(&bytes, at: loop.now)
-            guard !hasHeard, receipt == .accepted else { return }
-            hasHeard = true
-            heard()
-        } else if peer == plan.rtcp.remote {
+        guard !RTCPDatagram.isRTCP(datagram) else {
+            guard plan.protectsControl || peer == plan.rtcp.remote else { return }
             _ = session.receiveRTCP(bytes, at: loop.now)
+            return
         }
+        let receipt = session.receiveRTP(&bytes, at: loop.now)
+        guard !hasHeard, receipt == .accepted else { return }
+        hasHeard = true
+        heard()
     }
 
     /// Ends the stream, tells the peer, and closes the recording.
     func stop() {
         ticker.set(nil)
         reporter.set(nil)
-        for datagram in session.goodbye(at: loop.now) { send(datagram, plan.rtcp) }
+        for datagram in session.goodbye(at: loop.now) { send(datagram, plan.rtcp, plan.session) }
         record { recorder throws(AudioFileError) in try recorder.close() }
     }
 
@@ -82,16 +95,28 @@ final class MediaEngine {
         let behind = max(0, nextBlock.duration(to: now).nanoseconds / Self.blockTime.nanoseconds)
         if behind > 10 { nextBlock = now }
         while nextBlock <= now {
-            let sent = source.next()
-            if let packet = try? session.packet(for: sent, at: now) { send(packet, plan.rtp) }
+            let sent = sendBlock(at: now)
             // The time a block is due, not the time the loop got to it: the jitter buffer paces by it.
-            let heard = session.playout(at: nextBlock)
+            let block = session.playout(at: nextBlock)
+            let heard = flow.plays ? block : BlockSource.silence
             play(heard)
             observer?(sent, heard)
             nextBlock = nextBlock.advanced(by: Self.blockTime)
         }
         ticker.set(nextBlock)
         reporter.set(session.deadline)
+    }
+
+    /// Sends what the microphone said, which speaks on while nobody may hear it; returns what the peer hears.
+    private func sendBlock(at now: Instant) -> [Int16] {
+        let block = source.next()
+        guard flow.sends else {
+            session.skip()
+            return BlockSource.silence
+        }
+        let sent = flow.isMuted ? BlockSource.silence : block
+        if let packet = try? session.packet(for: sent, at: now) { send(packet, plan.rtp, plan.session) }
+        return sent
     }
 
     private func play(_ block: [Int16]) {
@@ -112,14 +137,14 @@ final class MediaEngine {
     }
 
     private func report() {
-        for datagram in session.dueReports(at: loop.now) { send(datagram, plan.rtcp) }
+        for datagram in session.dueReports(at: loop.now) { send(datagram, plan.rtcp, plan.session) }
         reporter.set(session.deadline)
     }
 }
 
 /// Cuts what the peer is to hear into blocks.
 struct BlockSource {
-    private static let silence = [Int16](repeating: 0, count: AudioSession.blockLength)
+    static let silence = [Int16](repeating: 0, count: AudioSession.blockLength)
     private let input: Audio.Input
     private var offset = 0
 

@@ -93,15 +93,19 @@ final class NodeDriver {
         perform(core.answer(call, at: loop.now))
     }
 
-    func decline(_ call: CallID) { perform(core.decline(call, at: loop.now)) }
+    func decline(_ call: CallID, because text: String) { perform(core.decline(call, because: text, at: loop.now)) }
 
     func hangUp(_ call: CallID) { perform(core.hangUp(call, at: loop.now)) }
 
     func send(_ message: Message, in call: CallID) { perform(core.send(message, in: call, at: loop.now)) }
 
-    func announceMute(_ isMuted: Bool, in call: CallID) {
-        perform(core.announceMute(isMuted, in: call, at: loop.now))
-    }
+    func mute(_ isMuted: Bool, in call: CallID) { perform(core.mute(isMuted, in: call, at: loop.now)) }
+
+    func hold(_ call: CallID) { perform(core.hold(call, at: loop.now)) }
+
+    func resume(_ call: CallID) { perform(core.resume(call, at: loop.now)) }
+
+    func restartMedia(_ call: CallID) { perform(core.restartMedia(call, at: loop.now)) }
 
     func send(_ message: Message, to peer: AccountID) -> MessageNumber {
         let (number, effects) = core.send(message, to: peer, at: loop.now)
@@ -168,6 +172,8 @@ final class NodeDriver {
         case .secureClose(let link): closeSecurity(link)
         case .work(let id, let work): start(work, as: id)
         case .startMedia(let call, let plan): startMedia(plan, of: call)
+        case .expectMedia(let call, let key): media[call]?.expect(key)
+        case .directMedia(let call, let flow): media[call]?.direct(flow)
         case .stopMedia(let call): stopMedia(of: call)
         case .remember(let request): memory.append(request)
         case .saveContacts(let contacts): save(contacts)
@@ -239,8 +245,8 @@ final class NodeDriver {
 
     /// Media goes straight to its engine; everything else is the core's.
     private func received(_ bytes: Span<UInt8>, for session: SessionID, on base: Endpoint, from peer: Endpoint) {
-        if case .media(let call) = session, !ICEAgent.isSTUN(bytes) {
-            media[call]?.receive(bytes, on: base, from: peer)
+        if case .media(let call, _) = session, !ICEAgent.isSTUN(bytes) {
+            media[call]?.receive(bytes, from: peer)
         } else {
             perform(core.receive([UInt8](bytes), for: session, on: base, from: peer, at: loop.now))
         }
@@ -282,10 +288,11 @@ final class NodeDriver {
     private func startMedia(_ plan: MediaPlan, of call: CallID) {
         let engine: MediaEngine
         do {
+            if let running = media[call] { return try running.move(to: plan) }
             engine = try MediaEngine(
                 plan, audio: audio[call] ?? Audio(), clock: loop.wallClock, on: loop,
-                send: { [weak self] bytes, path in
-                    self?.sessions[.media(call)]?.send(bytes, from: path.local, to: path.remote)
+                send: { [weak self] bytes, path, session in
+                    self?.sessions[.media(call, session)]?.send(bytes, from: path.local, to: path.remote)
                 },
                 heard: { [weak self] in self?.report(.call(call, .firstAudio)) },
                 recordingFailed: { [log] error in

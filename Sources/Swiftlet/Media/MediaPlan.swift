@@ -4,6 +4,8 @@ internal import SwiftICE
 
 /// Everything the media plane needs to know to run one audio call.
 public struct MediaPlan: Hashable, Sendable {
+    /// Which of the call's media sessions carries it.
+    package let session: Int
     /// The way of RTP.
     public let rtp: MediaPath
     /// The way of RTCP.
@@ -16,6 +18,11 @@ public struct MediaPlan: Hashable, Sendable {
     package let localKey: SRTPKey
     /// What the peer protects its packets with.
     package let remoteKey: SRTPKey
+    /// Whether RTCP is protected as RTP is; stock Jami sends it in clear.
+    package let protectsControl: Bool
+
+    /// How RTCP travels.
+    package var controlMode: AudioSession.ControlMode { protectsControl ? .protected : .clear }
 }
 
 /// Between which addresses packets travel.
