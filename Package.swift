@@ -34,8 +34,8 @@ let package = Package(
     products: [
         .executable(name: "swiftlet", targets: ["Node"]),
         library("Swiftlet"), library("SwiftICE"), library("SwiftDHT"), library("SIPLite"), library("SecureChannel"),
-        library("MediaRTP"), library("AudioFiles"), library("EventLoop"), library("SansIO"), library("Digests"),
-        library("Simulator"), library("Compression"),
+        library("MediaRTP"), library("AudioFiles"), library("AudioDevices"), library("EventLoop"), library("SansIO"),
+        library("Digests"), library("Simulator"), library("Compression"),
         library("FuzzTargets"),  // for Fuzz/, which cannot see targets
     ],
     dependencies: [
@@ -54,6 +54,7 @@ let package = Package(
         .systemLibrary(name: "CSndFile", pkgConfig: "sndfile", providers: [.apt(["libsndfile1-dev"])]),
         .systemLibrary(name: "CSampleRate", pkgConfig: "samplerate", providers: [.apt(["libsamplerate0-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CALSA", pkgConfig: "alsa", providers: [.apt(["libasound2-dev"])]),
         .systemLibrary(name: "CLinux"),
 
         // Protocols as values; see Documentation/Architecture.md for the graph.
@@ -67,6 +68,7 @@ let package = Package(
         target("AudioFiles", ["CSndFile", "CSampleRate"]),
         target("Compression", ["CZlib"]),
         target("EventLoop", ["SansIO", "CLinux"]),
+        target("AudioDevices", ["EventLoop", "CALSA"]),  // apart, so that embedders without sound do not link it
         target(
             "Swiftlet",
             [
@@ -77,7 +79,8 @@ let package = Package(
         .executableTarget(
             name: "Node",
             dependencies: [
-                "Swiftlet", "SansIO", "SwiftDHT", "SecureChannel", "AudioFiles", "MediaRTP", arguments, logging,
+                "Swiftlet", "SansIO", "SwiftDHT", "SecureChannel", "AudioFiles", "AudioDevices", "EventLoop",
+                "MediaRTP", arguments, logging,
             ],
             swiftSettings: settings),
 
@@ -99,6 +102,7 @@ let package = Package(
         tests("MediaRTPTests", ["MediaRTP", "SansIO"]),
         tests("AudioFilesTests", ["AudioFiles"]),
         tests("CompressionTests", ["Compression"]),
+        tests("AudioDevicesTests", ["AudioDevices"]),
         tests("EventLoopTests", ["EventLoop", "SansIO"]),
         tests(
             "SwiftletTests",

@@ -7,7 +7,7 @@ let package = Package(
     targets: [
         .executableTarget(
             name: "swiftlet-bench",
-            dependencies: ["SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "MediaRTP"].map {
+            dependencies: ["SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "MediaRTP", "AudioDevices"].map {
                 .product(name: $0, package: "swiftlet")
             },
             path: "Sources",

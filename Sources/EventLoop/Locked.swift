@@ -4,13 +4,13 @@ internal import Glibc
 ///
 /// The library's own `Mutex` is invisible to ThreadSanitizer, which then reports every use of it.
 @safe
-final class Locked<State>: @unchecked Sendable {
+package final class Locked<State>: @unchecked Sendable {
     // Sendable because `state` is touched with `mutex` held only; both C objects live until `deinit`.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var state: State
 
-    init(_ state: State) {
+    package init(_ state: State) {
         self.state = state
         // Initialised here, destroyed and freed once in `deinit`.
         unsafe mutex = .allocate(capacity: 1)
@@ -27,14 +27,14 @@ final class Locked<State>: @unchecked Sendable {
     }
 
     /// Runs `body` alone. `body` must neither block nor call out.
-    func with<Result>(_ body: (inout State) -> Result) -> Result {
+    package func with<Result>(_ body: (inout State) -> Result) -> Result {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         return body(&state)
     }
 
     /// Runs `body` each time somebody signals, until it returns something.
-    func wait<Result>(for body: (inout State) -> Result?) -> Result {
+    package func wait<Result>(for body: (inout State) -> Result?) -> Result {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         while true {
@@ -44,5 +44,5 @@ final class Locked<State>: @unchecked Sendable {
     }
 
     /// Makes every waiter look again.
-    func signalAll() { unsafe pthread_cond_broadcast(condition) }
+    package func signalAll() { unsafe pthread_cond_broadcast(condition) }
 }

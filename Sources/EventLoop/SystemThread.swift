@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 
 /// One POSIX thread; exactly one of ``join()`` and ``detach()`` must be called, once.
-struct SystemThread: Sendable {
+package struct SystemThread: Sendable {
     private let handle: pthread_t
 
     private final class Start {
@@ -16,7 +16,7 @@ struct SystemThread: Sendable {
     }
 
     /// Starts a thread that runs `body` once. The kernel keeps the first 15 bytes of `name`.
-    init(name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
+    package init(name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
         // The retained `Start` is released by the thread, or here when there is none.
         let start = unsafe Unmanaged.passRetained(Start(name: name, body: body))
         var handle = pthread_t()
@@ -37,8 +37,8 @@ struct SystemThread: Sendable {
     }
 
     /// Waits for the thread to end.
-    func join() { pthread_join(handle, nil) }
+    package func join() { pthread_join(handle, nil) }
 
     /// Lets the thread end on its own.
-    func detach() { pthread_detach(handle) }
+    package func detach() { pthread_detach(handle) }
 }

@@ -39,34 +39,37 @@ struct CallCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await global.run {
-            let audio = try sound.audio()
+            let sound = CallSound(try sound.plan(global.printer), printer: global.printer)
             let interruptions = Interruption.stream()
             let node = try await global.startNode(usesTCP: without != .tcp, usesUDP: without != .udp)
-            let end = try await talk(node, audio, interruptions)
+            let end = try await talk(node, sound, interruptions)
             await node.close()
             if let status = end.status { throw Failure(status, end.line) }
         }
     }
 
-    private func talk(_ node: Node, _ audio: Audio, _ interruptions: AsyncStream<Void>) async throws -> CallEnd {
+    private func talk(_ node: Node, _ sound: CallSound, _ interruptions: AsyncStream<Void>) async throws -> CallEnd {
         global.printer.event("dialing", [("peer", .text(peer.id.hex))], line: "calling \(peer.id)")
         let call: Call
-        do throws(NodeError) { call = try await node.call(peer.id, audio: audio) } catch { throw Failure(error) }
+        do throws(NodeError) { call = try await node.call(peer.id, audio: sound.audio) } catch { throw Failure(error) }
         let hangUp = Task {
             for await _ in interruptions { await call.hangUp() }
         }
         defer { hangUp.cancel() }
-        return await follow(call)
+        let end = await follow(call, sound)
+        await sound.end()
+        return end
     }
 
     /// Prints what happens until the call is over.
-    private func follow(_ call: Call) async -> CallEnd {
+    private func follow(_ call: Call, _ sound: CallSound) async -> CallEnd {
         let report = CallReport(printer: global.printer, call: call.id)
         var end = CallEnd.connectionLost
         var clock: Task<Void, Never>?
         for await event in call.events {
             report.print(event)
             switch event {
+            case .answered: await sound.begin(call.id)
             case .mediaConnected:
                 if let text { await call.send(text) }
                 guard let duration else { continue }

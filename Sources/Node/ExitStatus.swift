@@ -19,6 +19,7 @@ enum ExitStatus: Int32 {
     case unavailable = 69
     case fault = 70
     case system = 71
+    case noDevice = 72
     case cannotCreate = 73
     case wrongPassword = 77
     case noAccount = 78

@@ -36,10 +36,10 @@ struct ListenCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await global.run {
-            let audio = try sound.audio()
+            let plan = try sound.plan(global.printer)
             let interruptions = Interruption.stream()
             let node = try await global.startNode()
-            let desk = Desk(printer: global.printer, audio: audio, answer: answer, answerAfter: answerAfter, text: text)
+            let desk = Desk(printer: global.printer, plan: plan, answer: answer, answerAfter: answerAfter, text: text)
             await withTaskGroup { group in
                 group.addTask { for await call in node.incomingCalls { await desk.take(call) } }
                 if answer == nil, let lines = Desk.keyboard() { group.addTask { await desk.obey(lines, on: node) } }
@@ -52,6 +52,7 @@ struct ListenCommand: AsyncParsableCommand {
                 group.cancelAll()
             }
             await node.close()
+            await desk.close()
         }
     }
 }
@@ -59,16 +60,17 @@ struct ListenCommand: AsyncParsableCommand {
 /// Where calls arrive: prints them and carries out what the user, or the command line, says.
 private actor Desk {
     private let printer: Printer
-    private let audio: Audio
+    private let plan: SoundPlan
     private let answer: ListenCommand.Answer?
     private let answerAfter: Double
     private let text: String?
     private var ringing: [IncomingCall] = []
     private var talking: [Call] = []
+    private var sounds: [CallID: CallSound] = [:]
 
-    init(printer: Printer, audio: Audio, answer: ListenCommand.Answer?, answerAfter: Double, text: String?) {
+    init(printer: Printer, plan: SoundPlan, answer: ListenCommand.Answer?, answerAfter: Double, text: String?) {
         self.printer = printer
-        self.audio = audio
+        self.plan = plan
         self.answer = answer
         self.answerAfter = answerAfter
         self.text = text
@@ -154,14 +156,21 @@ private actor Desk {
             return printer.note("an account's id has 40 hexadecimal digits")
         }
         printer.event("dialing", [("peer", .text(peer.hex))], line: "calling \(peer)")
-        guard let call = try? await node.call(peer, audio: audio) else { return }
+        let sound = CallSound(plan, printer: printer)
+        guard let call = try? await node.call(peer, audio: sound.audio) else { return }
+        sounds[call.id] = sound
         talking.append(call)
+        await sound.begin(call.id)
     }
 
     private func accept(_ incoming: IncomingCall) async {
         ringing.removeAll { $0.id == incoming.id }
-        guard let call = try? await incoming.accept(audio: audio) else { return }
+        let sound = CallSound(plan, printer: printer)
+        // Before the call is taken, as it may end at any time after.
+        sounds[incoming.id] = sound
+        guard let call = try? await incoming.accept(audio: sound.audio) else { return await forget(incoming.id) }
         talking.append(call)
+        await sound.begin(call.id)
         guard let text else { return }
         for await event in call.events {
             if case .mediaConnected = event { await call.send(text) }
@@ -173,8 +182,15 @@ private actor Desk {
         await incoming.decline()
     }
 
-    private func forget(_ call: CallID) {
+    private func forget(_ call: CallID) async {
         ringing.removeAll { $0.id == call }
         talking.removeAll { $0.id == call }
+        await sounds[call]?.end()
+        sounds[call] = nil
+    }
+
+    /// Waits until no call uses a device any more.
+    func close() async {
+        for call in sounds.keys.sorted(by: { $0.rawValue < $1.rawValue }) { await forget(call) }
     }
 }

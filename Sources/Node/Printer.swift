@@ -1,5 +1,5 @@
+import EventLoop
 import Foundation
-import Synchronization
 
 /// Prints what happens: one JSON object a line for programs, or one short line for people.
 struct Printer: Sendable {
@@ -42,14 +42,39 @@ struct Printer: Sendable {
     /// Tells a person, on standard error, what is being waited for or what went wrong.
     func note(_ line: String) { Self.write("swiftlet: \(line)", to: FileHandle.standardError) }
 
+    /// Whether a person sees standard error.
+    static var hasTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+    /// Shows a line at the end of the terminal until it is replaced or anything else is printed; `nil` takes it away.
+    func status(_ line: String?) {
+        guard !isJSON, Self.hasTerminal else { return }
+        Self.statusIsShown.with { isShown in
+            guard isShown || line != nil else { return }
+            Self.put(Self.eraseLine + (line ?? ""), to: FileHandle.standardError)
+            isShown = line != nil
+        }
+    }
+
+    /// Back to the first column, and everything from there is blank.
+    private static let eraseLine = "\r\u{1B}[K"
+    private static let statusIsShown = Locked(false)
+
     /// Control characters of peers must not reach the terminal.
     static func printable(_ text: String) -> String {
         String(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) })
     }
 
     private static func write(_ line: String, to file: FileHandle) {
+        statusIsShown.with { isShown in
+            if isShown { put(eraseLine, to: FileHandle.standardError) }
+            isShown = false
+            put(line + "\n", to: file)
+        }
+    }
+
+    private static func put(_ text: String, to file: FileHandle) {
         // A closed pipe must not keep a call from ending in order.
-        try? file.write(contentsOf: Data((line + "\n").utf8))
+        try? file.write(contentsOf: Data(text.utf8))
     }
 
     private static func json(_ fact: Fact) -> String {

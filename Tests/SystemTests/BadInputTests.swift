@@ -18,7 +18,7 @@ extension ProcessTests {
         private func call(_ sandbox: Sandbox, _ arguments: String...) async throws -> [String] {
             let state = sandbox.path("Alice")
             if !FileManager.default.fileExists(atPath: state) { _ = try await sandbox.state(of: .alice) }
-            return ["call", "--state", state, "--bind", "127.0.0.1"] + arguments
+            return ["call", "--state", state, "--bind", "127.0.0.1", "--silent"] + arguments
         }
 
         @Test("What is wrong before anything happens leaves the state folder as it was")
@@ -40,6 +40,10 @@ extension ProcessTests {
                 ([nobody, "--play", sandbox.folder.path], 65, "not a sound file"),
                 ([nobody, "--play", noise], 65, "not a sound file"),
                 ([nobody, "--play", empty], 65, "text.wav".replacing("text", with: "empty")),
+                ([nobody, "--play", ""], 64, "play"),
+                ([nobody, "--play", "device:"], 64, "play"),
+                ([nobody, "--play", "device:nonsense"], 72, "swiftlet devices"),
+                ([nobody, "--record", "device:nonsense"], 72, "swiftlet devices"),
                 ([nobody, "--record", noise + "/recording.wav"], 73, "cannot write"),
                 ([nobody, "--record", "/proc/recording.wav"], 73, "cannot write"),
                 ([nobody, "--record", sandbox.folder.path], 73, "cannot write"),
@@ -99,7 +103,7 @@ extension ProcessTests {
             let state = try await network.sandbox.state(of: .alice)
             let account = try Sandbox.contents(of: state + "/account")
             try await fail(
-                ["call", "--state", state, Self.nobody] + network.options, with: 12, saying: "check the id")
+                ["call", "--state", state, Self.nobody, "--silent"] + network.options, with: 12, saying: "check the id")
             #expect(try Sandbox.contents(of: state + "/account") == account)
         }
     }

@@ -39,6 +39,36 @@ extension ProcessTests {
             #expect(toAlice.isSame, "\(toAlice)")
         }
 
+        @Test("Named devices are opened when the call is answered, and closed with it; levels are told meanwhile")
+        func devices() async throws {
+            let network = try await LoopbackNetwork.start()
+            let voice = network.sandbox.path("voice.wav")
+            _ = try Speech.write(seed: 3, to: voice)
+            let bob = try await network.listen(as: .bob, "--answer", "auto", "--play", voice)
+            let alice = try await network.call(
+                from: .alice, to: .bob, ["--play", "device:null", "--record", "device:null"])
+            let levels = try await alice.event("levels")
+            #expect(levels.number("sent") == -100)
+            #expect((-60...0).contains(levels.number("heard")))
+            alice.interrupt()
+            #expect(try await alice.exitCode() == 0)
+            for name in ["sound-opened", "sound-statistics"] {
+                let directions = alice.events.filter { $0.name == name }.map { $0["direction"] }
+                #expect(directions.sorted() == ["capture", "playback"])
+            }
+            #expect(alice.errorLines == [])
+            #expect(!bob.events.contains { $0.name.hasPrefix("sound") })
+        }
+
+        @Test("Devices are listed, and those of no use by themselves are not")
+        func listing() async throws {
+            let process = try SwiftletProcess(["devices", "--json"])
+            #expect(try await process.exitCode() == 0)
+            let names = process.events.filter { $0.name == "device" }.map { $0["name"] }
+            #expect(names.contains("null") && !names.contains("samplerate"))
+            #expect(process.errorLines == [])
+        }
+
         @Test("The callee hangs up by ending")
         func calleeHangsUp() async throws {
             let network = try await LoopbackNetwork.start()

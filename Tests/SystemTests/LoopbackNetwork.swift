@@ -15,19 +15,19 @@ struct LoopbackNetwork: Sendable {
     /// The options that make a command use this network, and be read by a test.
     var options: [String] { ["--json", "--bind", "127.0.0.1", "--bootstrap", "127.0.0.1:\(port)"] }
 
-    /// Makes a person reachable.
+    /// Makes a person reachable; no sound device of the machine is used unless it is named.
     func listen(as person: Person, state: String? = nil, _ arguments: String...) async throws -> SwiftletProcess {
         let folder = if let state { state } else { try await sandbox.state(of: person) }
-        let process = try SwiftletProcess(["listen", "--state", folder] + options + arguments)
+        let process = try SwiftletProcess(["listen", "--state", folder, "--silent"] + options + arguments)
         try await process.event("announced")
         return process
     }
 
-    /// Begins a call.
+    /// Begins a call; no sound device of the machine is used unless it is named.
     func call(
         from person: Person, to peer: Person, state: String? = nil, _ arguments: [String]
     ) async throws -> SwiftletProcess {
         let folder = if let state { state } else { try await sandbox.state(of: person) }
-        return try SwiftletProcess(["call", "--state", folder, try await peer.id] + options + arguments)
+        return try SwiftletProcess(["call", "--state", folder, try await peer.id, "--silent"] + options + arguments)
     }
 }

@@ -12,7 +12,7 @@ enum Rules {
     /// The one target that may import each C module.
     static let wrappers = [
         "CGnuTLS": "SecureChannel", "CSodium": "SecureChannel", "CSRTP": "MediaRTP", "COpus": "MediaRTP",
-        "CSndFile": "AudioFiles", "CSampleRate": "AudioFiles", "CZlib": "Compression",
+        "CSndFile": "AudioFiles", "CSampleRate": "AudioFiles", "CZlib": "Compression", "CALSA": "AudioDevices",
         "CLinux": "EventLoop",
     ]
 

@@ -1,5 +1,5 @@
 internal import SansIO
-internal import SecureChannel
+package import SecureChannel
 internal import SwiftDHT
 
 /// A search for the certificates of one device, at every key they may lie under.
@@ -43,9 +43,10 @@ extension NodeCore {
     /// A value at the certificate key of a device.
     mutating func certificateFound(_ value: Value, of device: DeviceID, at now: Instant) -> [Effect] {
         guard let search = certificateSearches[device] else { return [] }
-        guard let chain = trustedChain(value, of: device, at: now), let owner = chain.accountID,
-            let key = chain.device.publicKey
-        else { return [.ignored(.untrustedSender(device))] }
+        let (key, owner): (PublicKey, AccountID)
+        do throws(CertificateObjection) { (key, owner) = try prove(value, of: device, at: now) } catch {
+            return [.ignored(.untrustedCertificate(device, error))]
+        }
         certificateSearches[device] = nil
         knownDevices.learn(device, of: owner)
         var effects = search.operations.flatMap { end($0, at: now) }
@@ -82,13 +83,26 @@ extension NodeCore {
         return introduce(links[link]?.machine.allowDescription(at: now) ?? [], of: link, at: now)
     }
 
-    /// A chain from a certificate value, if it holds and belongs to this device.
-    private func trustedChain(_ value: Value, of device: DeviceID, at now: Instant) -> CertificateChain? {
+    /// The key and the account of a device, if the value holds certificates that prove them.
+    private func prove(
+        _ value: Value, of device: DeviceID, at now: Instant
+    ) throws(CertificateObjection) -> (PublicKey, AccountID) {
         guard value.type == .certificate, let data = value.body?.data,
-            let chain = try? CertificateChain(decoding: data),
-            chain.device.shortID == device,
-            (try? configuration.trust.verify(chain, at: clock.unixSeconds(at: now))) != nil
-        else { return nil }
-        return chain
+            let chain = try? CertificateChain(decoding: data), let key = chain.device.publicKey
+        else { throw .unreadable }
+        guard chain.device.shortID == device else { throw .otherDevice(chain.device.shortID) }
+        do throws(Trust.Failure) {
+            return (key, try configuration.trust.verify(chain, at: clock.unixSeconds(at: now)))
+        } catch { throw .untrusted(error) }
     }
+}
+
+/// Why a value proves nothing about a device.
+package enum CertificateObjection: Error, Hashable, Sendable {
+    /// It holds no certificates.
+    case unreadable
+    /// They are another device's.
+    case otherDevice(DeviceID)
+    /// They do not hold.
+    case untrusted(Trust.Failure)
 }

@@ -47,8 +47,10 @@ extension NodeCore {
         case repeatedRequest
         /// A sender whose certificate was not found.
         case unknownSender(DeviceID)
-        /// A sender whose chain does not hold, or belongs to somebody else.
-        case untrustedSender(DeviceID)
+        /// What lies at the certificate key of a device, and why it proves nothing.
+        case untrustedCertificate(DeviceID, CertificateObjection)
+        /// Why the TLS or DTLS with a device failed.
+        case unsecured(DeviceID, SecureChannelError)
         /// An account that is banned, or a stranger where contacts alone are welcome.
         case unwelcome(AccountID)
         /// Nobody is a contact of its own.

@@ -19,11 +19,7 @@ extension NodeCore {
     mutating func request(
         _ device: DeviceID, key: PublicKey?, of peer: AccountID, for errand: Errand, at now: Instant
     ) -> [Effect] {
-        let dialects = configuration.dialects
-        // Who announces no key probably is of 2019.
-        let guess: Dialect =
-            dialects.contains(.multiplexed) && (key != nil || dialects == [.multiplexed])
-            ? .multiplexed : .direct
+        let guess = probableDialect(of: device, announcesKey: key != nil)
         let machine = ControlLink(
             asking: guess, over: configuration.transports, configuration: configuration.ice,
             timing: configuration.linkTiming, random: &random)
@@ -37,6 +33,13 @@ extension NodeCore {
             ? findCertificate(of: device, long: nil, for: .link(link), at: now)
             : introduce(links[link]?.machine.allowDescription(at: now) ?? [], of: link, at: now)
         return effects + introduce(links[link]?.machine.start(at: now) ?? [], of: link, at: now)
+    }
+
+    /// The flow a device probably speaks: what worked before, or what its announcement tells.
+    private func probableDialect(of device: DeviceID, announcesKey: Bool) -> Dialect {
+        // Who announces no key probably is of 2019.
+        let guess = knownDevices.dialect(of: device) ?? (announcesKey ? .multiplexed : .direct)
+        return configuration.dialects.contains(guess) ? guess : configuration.dialects.first ?? guess
     }
 
     /// Takes a link down, and with it SIP's flows; tells those who waited for it.
@@ -160,7 +163,9 @@ extension NodeCore {
             case .gap: for flow in links[link]?.flows ?? [] { userAgent.interrupt(flow.id) }
             case .closed where links[link]?.stage == .closing: translated += forget(link, at: now)
             case .closed: translated += failed(link, because: .connectionLost, at: now)
-            case .failed(let error): translated += failed(link, because: CallEnd(error), at: now)
+            case .failed(let error):
+                if let device = links[link]?.device { translated.append(.ignored(.unsecured(device, error))) }
+                translated += failed(link, because: CallEnd(error), at: now)
             case .ignored: break
             }
         }
@@ -171,7 +176,7 @@ extension NodeCore {
         guard let record = links[link], record.stage == .rising else { return [.ignored(.gone)] }
         var effects = introduce(links[link]?.machine.secured(at: now) ?? [], of: link, at: now)
         links[link]?.stage = .open
-        knownDevices.learn(record.device, of: record.account)
+        knownDevices.learn(record.device, of: record.account, speaking: record.machine.dialect)
         effects += gatherErrands(for: link)
         effects += tell(
             links[link]?.errands ?? [],

@@ -17,6 +17,7 @@ final class MediaEngine {
     private let recordingFailed: (AudioFileError) -> Void
     private var source: BlockSource
     private let output: Audio.Output
+    private let observer: (@Sendable (_ sent: [Int16], _ heard: [Int16]) -> Void)?
     private var recorder: AudioFileWriter?
     private var nextBlock: Instant
     private var hasHeard = false
@@ -43,6 +44,7 @@ final class MediaEngine {
         session = try AudioSession(configuration: configuration, random: .system, at: loop.now)
         source = BlockSource(audio.input)
         output = audio.output
+        observer = audio.observer
         recorder = if case .file(let path) = audio.output { try AudioFileWriter(path: path) } else { nil }
         nextBlock = loop.now
     }
@@ -80,9 +82,12 @@ final class MediaEngine {
         let behind = max(0, nextBlock.duration(to: now).nanoseconds / Self.blockTime.nanoseconds)
         if behind > 10 { nextBlock = now }
         while nextBlock <= now {
-            if let packet = try? session.packet(for: source.next(), at: now) { send(packet, plan.rtp) }
+            let sent = source.next()
+            if let packet = try? session.packet(for: sent, at: now) { send(packet, plan.rtp) }
             // The time a block is due, not the time the loop got to it: the jitter buffer paces by it.
-            play(session.playout(at: nextBlock))
+            let heard = session.playout(at: nextBlock)
+            play(heard)
+            observer?(sent, heard)
             nextBlock = nextBlock.advanced(by: Self.blockTime)
         }
         ticker.set(nextBlock)

@@ -25,6 +25,9 @@ public struct Audio: Sendable {
     public var input: Input
     /// What becomes of what the peer says.
     public var output: Output
+    /// Told what was sent and what was heard, 960 samples each every 20 ms, such as to show levels. Called on the node's
+    /// thread, so it must not block.
+    public var observer: (@Sendable (_ sent: [Int16], _ heard: [Int16]) -> Void)?
 
     /// Joins an input and an output.
     public init(input: Input = .silence, output: Output = .discard) {
