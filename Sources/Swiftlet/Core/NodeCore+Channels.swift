@@ -67,7 +67,8 @@ extension NodeCore {
 
     /// Lets what waits for a link go on, once SIP runs on it; asks for the channel where there is none yet.
     mutating func serve(_ link: LinkID, at now: Instant) -> [Effect] {
-        guard let record = links[link], record.isOpen, !record.errands.isEmpty else { return [] }
+        guard let record = links[link], record.isOpen, !record.errands.isEmpty, !timers.isSet(.settling(link))
+        else { return [] }
         if let flow = record.flows.first {
             links[link]?.errands = []
             var effects: [Effect] = []
@@ -122,8 +123,11 @@ extension NodeCore {
     private mutating func channelOpened(
         _ channel: Multiplexer.ChannelID, on link: LinkID, at now: Instant
     ) -> [Effect] {
-        guard links[link]?.pendingChannel == channel else { return [] }
+        guard let record = links[link], record.pendingChannel == channel else { return [] }
         links[link]?.pendingChannel = nil
+        if !record.traits.isSwiftlet {
+            timers.set(.settling(link), at: now.advanced(by: configuration.channelSettlingTime))
+        }
         return openFlow(on: link, channel: channel, at: now) + serve(link, at: now)
     }
 

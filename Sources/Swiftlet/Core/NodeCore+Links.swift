@@ -60,7 +60,8 @@ extension NodeCore {
     mutating func close(_ link: LinkID, at now: Instant) -> [Effect] {
         guard let record = links[link], record.stage != .closing else { return [] }
         links[link]?.stage = .closing
-        for timer in [Timer.closeLink(link), .askOtherwise(link), .doubt(link)] { timers.cancel(timer) }
+        let waits: [Timer] = [.closeLink(link), .askOtherwise(link), .doubt(link), .settling(link)]
+        for timer in waits { timers.cancel(timer) }
         var effects: [Effect] = []
         if let listening = record.listening { effects += end(listening, at: now) }
         for flow in record.flows { effects += closeFlow(flow, of: link, at: now) }

@@ -66,6 +66,8 @@ package struct NodeCore: Machine {
         case askOtherwise(LinkID)
         /// A link that was taken as it was shows no sign of the peer.
         case doubt(LinkID)
+        /// A channel the peer just accepted is not used yet.
+        case settling(LinkID)
     }
 
     let configuration: Configuration
@@ -163,6 +165,7 @@ package struct NodeCore: Machine {
             case .closeLink(let link): effects += close(link, at: now)
             case .askOtherwise(let link): effects += askOtherwise(link, at: now)
             case .doubt(let link): effects += failed(link, because: .connectionLost, at: now)
+            case .settling(let link): effects += serve(link, at: now)
             }
         }
         return effects
@@ -230,6 +233,9 @@ extension NodeCore {
         package var unopenedLimit = 256
         /// How many senders' certificates may be looked for at a time.
         package var pendingRequestLimit = 32
+        /// How long a channel that a stock peer accepted stays unused: jamid 13.7.0 accepts before it is ready, and a
+        /// message that comes by then can lock it up for good.
+        package var channelSettlingTime: Duration = .milliseconds(50)
         /// How many links may exist.
         package var linkLimit = 128
         /// How many links may be asked for by one device at a time.
