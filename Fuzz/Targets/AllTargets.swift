@@ -3,7 +3,7 @@ extension FuzzTarget {
     public static let all: [FuzzTarget] = [
         messagePack, stun, candidate, sessionBlob, streamFraming, turnFraming, dhtPacket, dhtValue, certificateChain,
         sipMessage, sipFramer, sdp, mediaControl, profileCard, rtp, rtcp, callRequest, deviceAnnouncement,
-        connectionRequest, trustRequest, accountArchive,
+        connectionRequest, trustRequest, instantMessage, accountArchive,
         iceAgent, dhtNode, sipUserAgent, multiplexer, jitterBuffer, callMachine,
     ]
 }

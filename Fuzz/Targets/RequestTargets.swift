@@ -27,6 +27,12 @@ extension FuzzTarget {
             "the fields survive")
     }
 
+    /// The bodies of texts that travel through the DHT.
+    static let instantMessage = FuzzTarget(name: "instant-message") { bytes throws(Finding) in
+        guard let message = try? InstantMessage(decoding: bytes) else { return }
+        try require((try? InstantMessage(decoding: message.encoded)) == message, "\(message) survives")
+    }
+
     /// The bodies of contact requests.
     static let trustRequest = FuzzTarget(name: "trust-request") { bytes throws(Finding) in
         guard let request = try? TrustRequest(decoding: bytes) else { return }

@@ -95,6 +95,33 @@ extension NodeCore {
         }
     }
 
+    // MARK: - Texts
+
+    /// A text came through the DHT, as from peers without a connection. They are told, at our own inbox, that it did.
+    mutating func messageArrived(
+        _ message: InstantMessage, from id: AccountID, device: PublicKey, at now: Instant
+    ) -> [Effect] {
+        guard !message.isConfirmation else { return [] }
+        let confirmation = InstantMessage(id: message.id, content: "", unixSeconds: clock.unixSeconds(at: now))
+        let body = ValueBody(type: .instantMessage, data: confirmation.encoded)
+        let work = Work.seal(body, id: .random(using: &random), recipient: device)
+        let key = Mailbox.inbox.key(of: account.deviceKey)
+        let confirm = begin(work, for: .confirmation(key: key))
+        // Who asks again did not get the confirmation.
+        guard inbox.treat(message.id) else { return [confirm] }
+        let contentType = message.contentType.isEmpty ? "text/plain" : message.contentType
+        let text = Message(contentType: contentType, content: Array(message.content.utf8))
+        return [.remember(requestID: message.id), .event(.message(text, from: id)), confirm]
+    }
+
+    /// A confirmation was signed and encrypted: put it where the sender of the text looks for it.
+    mutating func confirmed(_ value: Value, at key: InfoHash, at now: Instant) -> [Effect] {
+        _ = inbox.see(value.id)
+        return introduce(dht.put(value, at: key, as: begin(.sending), at: now), at: now)
+    }
+
+    // MARK: - Sealing
+
     /// Has a letter signed and encrypted for a device.
     mutating func seal(_ letter: TrustRequest, for recipient: PublicKey, of id: AccountID) -> Effect {
         let body = ValueBody(type: .trustRequest, data: letter.encoded)

@@ -95,7 +95,7 @@ extension NodeCore {
         case .mail, .callReply:
             inbox.opening -= 1
             effects = openNext()
-        case .announcement, .description, .letter: break
+        case .announcement, .description, .letter, .confirmation: break
         }
         return effects + worked(for: purpose, result, at: now)
     }
@@ -110,9 +110,11 @@ extension NodeCore {
             return described(value, at: keys, for: link, at: now)
         case (.letter(let key, let id, let device), .value(let value)):
             return sealed(value, at: key, for: id, device: device, at: now)
+        case (.confirmation(let key), .value(let value)): return confirmed(value, at: key, at: now)
         case (.mail(let mailbox), .body(let body)): return mailOpened(body, in: mailbox, at: now)
         case (.callReply(let link), .body(let body)): return callReplyOpened(body, for: link, at: now)
-        case (.mail, _), (.callReply, _), (.announcement, _), (.letter, _): return [.ignored(.unusableRequest)]
+        case (.mail, _), (.callReply, _), (.announcement, _), (.letter, _), (.confirmation, _):
+            return [.ignored(.unusableRequest)]
         case (.description(let link, _), _): return failed(link, because: .unreachable, at: now)
         }
     }

@@ -52,6 +52,9 @@ extension NodeCore {
             return request.isAnswer
                 ? replied(request, by: sender.shortID, at: now)
                 : requested(LinkRequest(request, from: sender, in: mailbox), at: now)
+        case (.inbox, .instantMessage):
+            guard let message = try? InstantMessage(decoding: body.data) else { break }
+            return judge(.message(message, key: sender), from: sender, at: now)
         case (.inbox, .trustRequest):
             guard let letter = try? TrustRequest(decoding: body.data) else { break }
             return judge(.letter(letter), from: sender, at: now)
@@ -88,6 +91,9 @@ extension NodeCore {
             welcomes(owner, device: request.sender.shortID)
                 ? answer(request, from: owner, at: now) : [.ignored(.unwelcome(owner))]
         case .letter(let letter): letterArrived(letter, from: owner, at: now)
+        case .message(let message, let key):
+            welcomes(owner, device: key.shortID)
+                ? messageArrived(message, from: owner, device: key, at: now) : [.ignored(.unwelcome(owner))]
         }
     }
 
@@ -236,6 +242,8 @@ extension NodeCore {
 enum Mail: Hashable, Sendable {
     case link(LinkRequest)
     case letter(TrustRequest)
+    /// A text; the key is that of the device it came from.
+    case message(InstantMessage, key: PublicKey)
 }
 
 /// A request for a link, in whatever way it came.

@@ -53,6 +53,8 @@ package struct NodeCore: Machine {
         case description(LinkID, keys: [InfoHash])
         /// A contact request or its confirmation, to be put at a device's inbox.
         case letter(key: InfoHash, to: AccountID, device: DeviceID)
+        /// The word that a text arrived, to be put at our own inbox.
+        case confirmation(key: InfoHash)
         /// A value in a mailbox of ours.
         case mail(Mailbox)
         /// A value at the key of a device that we asked for a link.
