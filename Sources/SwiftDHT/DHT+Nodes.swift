@@ -83,7 +83,7 @@ extension DHT {
         for transaction in owed {
             guard let request = drop(transaction) else { continue }
             if let search = request.search { touched.append(search) }
-            if case .push(let key) = request.purpose { listeners.remove(id, at: key) }
+            if case .push(let key) = request.purpose { listeners.remove(id, at: key, reachedAt: request.endpoint) }
         }
         for key in networks[family].searchKeys {
             let search = SearchKey(key: key, family: family)

@@ -147,6 +147,24 @@ extension DHT {
         step(search, at: now)
     }
 
+    /// A node that moved meanwhile is not to blame for the silence where it was: it is asked anew where it is.
+    private mutating func forget(_ request: PendingRequest, at now: Instant) {
+        guard let search = request.search, let node = request.node else { return }
+        searches[search]?.update(node) { node in
+            node.lookups.removeAll { $0.transaction == request.transaction }
+            switch request.purpose {
+            case .store(_, let operation): node.stores.removeAll { $0.operation == operation && $0.isPending }
+            case .listen(_, let operation, _):
+                for index in node.subscriptions.indices where node.subscriptions[index].operation == operation {
+                    node.subscriptions[index].isPending = false
+                    node.subscriptions[index].renewed = Instant(nanoseconds: .min)
+                }
+            case .ping, .maintenance, .push, .lookup: break
+            }
+        }
+        step(search, at: now)
+    }
+
     private mutating func giveUp(_ request: PendingRequest, at now: Instant) {
         counters.requestsExpired += 1
         let name = Transfers.Name(source: request.endpoint, transaction: request.transaction)
@@ -157,7 +175,8 @@ extension DHT {
         }
         guard transfers.expects(name), let search = request.search else {
             _ = drop(request.transaction)
-            if case .push(let key) = request.purpose { listeners.remove(node, at: key) }
+            if case .push(let key) = request.purpose { listeners.remove(node, at: key, reachedAt: request.endpoint) }
+            guard networks[family].nodes[node]?.endpoint == request.endpoint else { return forget(request, at: now) }
             return expireNode(node, family, at: now)
         }
         // It answered, but its values never came complete: the node lives, the answer is worth nothing.

@@ -34,9 +34,9 @@ struct RemoteListeners: Sendable {
     }
 
     /// Forgets the listeners of a node at `key`, which does not answer pushes.
-    mutating func remove(_ node: NodeID, at key: InfoHash) {
+    mutating func remove(_ node: NodeID, at key: InfoHash, reachedAt endpoint: Endpoint) {
         guard let listeners = byKey[key] else { return }
-        let kept = listeners.filter { $0.node != node }
+        let kept = listeners.filter { $0.node != node || $0.endpoint != endpoint }
         count -= listeners.count - kept.count
         byKey[key] = kept.isEmpty ? nil : kept
     }

@@ -108,8 +108,10 @@ public struct ICEAgent: Machine {
     }
 
     /// Changes the role before the start, where it only turns out with the remote description.
+    ///
+    /// Checks of the peer that were answered already hold us to the role they found.
     public mutating func assume(_ role: Role) {
-        if state == .new { self.role = role }
+        if state == .new, earlyChecks.isEmpty { self.role = role }
     }
 
     /// Starts the checks; legal once, in state ``State/new``.

@@ -98,6 +98,41 @@ import Testing
         #expect(served(3000, at: .zero) == 3000)
     }
 
+    /// A node that comes back under the same identifier and another port keeps its listens, whatever its old port owes.
+    @Test func aListenerThatMovedIsNotForgottenForTheSilenceOfItsOldAddress() {
+        var dht = node()
+        let (old, new, author) = (peer, peer.with(port: 6000), Endpoint(.v4(0x0A00_0001), port: 1))
+        func listen(from source: Endpoint, at now: Instant) {
+            let granted = token(&dht, from: source, at: now)
+            _ = ask(
+                &dht, .listen(key: key, token: granted, socket: 1, version: 1, query: nil), from: source, at: now)
+        }
+        listen(from: old, at: .zero)
+        put(&dht, Value(id: Value.ID(1), data: [1]), author)
+        var now = Instant.zero.advanced(by: .seconds(1))
+        listen(from: new, at: now)
+        let end = now.advanced(by: .seconds(25))
+        while let next = dht.deadline, next <= end {
+            now = next
+            _ = dht.advance(to: now)
+        }
+        let granted = token(&dht, from: author, at: end)
+        let request = Packet(
+            .request(
+                Request(
+                    sender: InfoHash(hashing: "author"),
+                    method: .put(
+                        key: key, values: [.whole(Value(id: Value.ID(2), data: [2]))], token: granted, created: nil))),
+            transaction: 9, isClient: true)
+        let told = dht.receive(request.encoded.span, from: author, at: end).compactMap { effect -> Endpoint? in
+            guard case .send(let bytes, let target) = effect, let packet = try? Packet(decoding: bytes),
+                case .request(let pushed) = packet.message, case .update = pushed.method
+            else { return nil }
+            return target
+        }
+        #expect(told.contains(new))
+    }
+
     private func put(
         _ dht: inout DHT, _ value: Value, _ source: Endpoint, created: Int64? = nil, at now: Instant = .zero
     ) {
