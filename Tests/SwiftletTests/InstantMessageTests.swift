@@ -1,25 +1,11 @@
 import SansIO
-import TestVectors
 import Testing
 
 @testable import Swiftlet
 
 @Suite struct InstantMessageTests {
-    /// The body OpenDHT itself packs.
-    private static func recorded() throws -> [UInt8] {
-        struct File: Decodable {
-            struct Item: Decodable {
-                let name: String
-                let data: String?
-            }
-            let items: [Item]
-        }
-        let file: File = try TestVectors.json("opendht/typed_values.json")
-        return hex(try #require(file.items.first { $0.name == "ImMessage" }?.data))
-    }
-
     @Test func thePackedBodyOfOpenDHTIsReadAndWrittenByteByByte() throws {
-        let body = try Self.recorded()
+        let body = try TypedValues.body(of: "ImMessage")
         let message = try InstantMessage(decoding: body)
         #expect(
             message
@@ -49,7 +35,7 @@ import Testing
     }
 
     @Test func mutationsAreReadOrRefused() throws {
-        let body = try Self.recorded()
+        let body = try TypedValues.body(of: "ImMessage")
         var random = RandomSource.seeded(3)
         for _ in 0..<5000 {
             var bytes = body

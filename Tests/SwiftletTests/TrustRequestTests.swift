@@ -1,26 +1,12 @@
 import SansIO
 import SwiftDHT
-import TestVectors
 import Testing
 
 @testable import Swiftlet
 
 @Suite struct TrustRequestTests {
-    /// The body OpenDHT itself packs.
-    private static func recorded() throws -> [UInt8] {
-        struct File: Decodable {
-            struct Item: Decodable {
-                let name: String
-                let data: String?
-            }
-            let items: [Item]
-        }
-        let file: File = try TestVectors.json("opendht/typed_values.json")
-        return hex(try #require(file.items.first { $0.name == "TrustRequest" }?.data))
-    }
-
     @Test func thePackedBodyOfOpenDHTIsReadAndWrittenByteByByte() throws {
-        let body = try Self.recorded()
+        let body = try TypedValues.body(of: "TrustRequest")
         let request = try TrustRequest(decoding: body)
         #expect(
             request
@@ -73,7 +59,7 @@ import Testing
     @Test func damageIsAnErrorAtWorst() throws {
         var random = RandomSource.seeded(4)
         let timed = TrustRequest(conversationID: "c", payload: random.bytes(40), invitedMilliseconds: .max)
-        for whole in [try Self.recorded(), timed.encoded] {
+        for whole in [try TypedValues.body(of: "TrustRequest"), timed.encoded] {
             for _ in 0..<2000 {
                 guard let request = try? TrustRequest(decoding: whole.damaged(using: &random)) else { continue }
                 #expect(try TrustRequest(decoding: request.encoded) == request)

@@ -53,6 +53,13 @@ struct LinkRecord: Sendable {
     var isOutgoing: Bool { replyMailbox == nil }
     var isOpen: Bool { stage == .open }
 
+    /// What a stock peer is told a link is for: the kind of call, or the type of a message; nothing in a reply.
+    var connectionType: String {
+        guard isOutgoing else { return "" }
+        let isForCall = errands.contains { if case .call = $0 { true } else { false } }
+        return isForCall ? "audioCall" : "text/plain"
+    }
+
     init(
         machine: ControlLink, device: DeviceID, account: AccountID, key: PublicKey?, requestID: UInt64,
         replyMailbox: Mailbox?

@@ -180,7 +180,7 @@ extension NodeCore {
                 type: .iceCandidates, data: CallRequest(id: record.requestID, descriptions: sessions.bytes).encoded)
         case .multiplexed:
             let request = ConnectionRequest(
-                id: record.requestID, sessions, isAnswer: !record.isOutgoing,
+                id: record.requestID, sessions, isAnswer: !record.isOutgoing, connectionType: record.connectionType,
                 offersExtension: configuration.offersExtension)
             guard let request else { return .ignored(.gone) }
             body = ValueBody(type: .userData, data: request.encoded, userType: ConnectionRequest.userType)
@@ -280,11 +280,13 @@ extension ConnectionRequest {
     /// Describes our sessions: TCP for everybody, UDP for those who know what it is for.
     ///
     /// Without TCP the request has the credentials of the UDP session and no candidate.
-    init?(id: UInt64, _ sessions: SessionOffer, isAnswer: Bool, offersExtension: Bool) {
+    init?(
+        id: UInt64, _ sessions: SessionOffer, isAnswer: Bool, connectionType: String, offersExtension: Bool
+    ) {
         guard var session = sessions.tcp ?? sessions.udp else { return nil }
         if sessions.tcp == nil { session.candidates = [] }
         self.init(
-            id: id, session: session, isAnswer: isAnswer, connectionType: isAnswer ? "" : "audioCall",
+            id: id, session: session, isAnswer: isAnswer, connectionType: connectionType,
             extension: offersExtension ? Extension(version: Self.extensionVersion, udp: sessions.udp) : nil)
     }
 
