@@ -244,6 +244,8 @@ extension NodeCore {
         package var linksPerDeviceLimit = 4
         /// How many calls may exist.
         package var callLimit = 32
+        /// How many calls with one account may exist: nobody alone keeps others from calling.
+        package var callsPerAccountLimit = 8
         /// How many devices of one account are contacted.
         package var deviceLimit = 16
         /// Whether accounts that are no contacts may call and write.
