@@ -29,7 +29,10 @@ package final class NodeHost: Host {
     let credentials: SecureChannel.Credentials
     private let configuration: NodeCore.Configuration
     var trust: Trust { configuration.trust }
-    var core: NodeCore
+    /// What the node decides with; a copy of it goes on alone.
+    package internal(set) var core: NodeCore
+    /// Sees each effect of the core before it is carried out.
+    package var observer: ((NodeCore.Effect) -> Void)?
     /// How often the node was started, so that nothing of an earlier run reaches a later one.
     private var run = 0
     /// The requests that were treated, as a driver keeps them on disk.
@@ -226,6 +229,7 @@ package final class NodeHost: Host {
     }
 
     private func perform(_ effect: NodeCore.Effect) {
+        observer?(effect)
         switch effect {
         case .sendDHT(let bytes, let target): sendDHT(bytes, to: target)
         case .gather(let session, let components): gather(session, components: components)

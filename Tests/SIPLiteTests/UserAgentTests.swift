@@ -183,6 +183,14 @@ struct UserAgentTests {
         #expect(pair.agents[0].deadline == nil)
     }
 
+    @Test("A call over a flow that is gone by then ends as well")
+    func flowLostBefore() {
+        var pair = Pair()
+        pair.command(.alice) { $0.close(Pair.flow, at: $1) }
+        pair.command(.alice) { $0.invite(Pair.call, on: Pair.flow, to: Pair.accounts[1], offer: [], at: $1) }
+        #expect(pair.ends(.alice) == [.flowLost])
+    }
+
     @Test("A new offer is answered within the call, from each side", arguments: [Pair.Side.alice, .bob])
     func reinvite(offerer: Pair.Side) throws {
         var pair = Pair.talking()

@@ -33,6 +33,24 @@ import Testing
         try parties.scenario.waitUntilIdle(within: .seconds(90))
     }
 
+    /// Whoever calls again and again takes no line from others.
+    @Test func oneAccountCannotTakeEveryLine() throws {
+        let parties = try Parties(Scenario.Setting(seed: 303)) {
+            ($0.callLimit, $0.callsPerAccountLimit) = (4, 2)
+        }
+        let (scenario, bob) = (parties.scenario, parties.bob)
+        let mallory = try scenario.addNode("mallory", Identities.mallory)
+        try scenario.waitUntilAnnounced(mallory)
+        let calls = (0..<4).map { _ in mallory.call(bob.identity.accountID) }
+        try scenario.wait(for: "refusals", within: .seconds(60)) { calls.count { mallory.end(of: $0) != nil } == 2 }
+        #expect(bob.incomingCalls.count == 2)
+        let call = parties.alice.call(bob.identity.accountID)
+        try scenario.wait(for: "another's call", within: .seconds(60)) { bob.incomingCalls.count == 3 }
+        #expect(parties.alice.end(of: call) == nil)
+        for call in bob.incomingCalls { bob.decline(call) }
+        try scenario.waitUntilIdle()
+    }
+
     /// Garbage at every open port, from the first request to the last word.
     @Test(arguments: UInt64(311)...316) func garbageDoesNoHarm(seed: UInt64) throws {
         let parties = try Parties(EndingTests.setting(seed))

@@ -6,8 +6,10 @@ extension UserAgent {
     public mutating func invite(
         _ call: CallID, on flow: FlowID, to user: String, offer: [UInt8], at now: Instant
     ) -> [Effect] {
-        guard let description = flows[flow]?.description else { return [.ignored(.unknownFlow(flow))] }
         guard calls[call] == nil, !call.isIncoming else { return [.ignored(.unusableCall(call))] }
+        guard let description = flows[flow]?.description else {
+            return [.ignored(.unknownFlow(flow)), .ended(call, .flowLost)]
+        }
         guard calls.count < configuration.maximumCalls else {
             return [.ignored(.overLimit(.calls, limit: configuration.maximumCalls)), .ended(call, .overLimit)]
         }

@@ -74,7 +74,7 @@ struct LinkRecord: Sendable {
 }
 
 /// The flow of a call request, or the kind of key of a connection request, by which a device is reached on the DHT.
-enum Mailbox: Hashable, Sendable, CaseIterable {
+package enum Mailbox: Hashable, Sendable, CaseIterable {
     /// Call requests of the first flow, and the replies to them.
     case callRequests
     /// Connection requests and replies, under the short id.

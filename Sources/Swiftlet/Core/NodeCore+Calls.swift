@@ -184,8 +184,7 @@ extension NodeCore {
     private mutating func ring(
         _ sip: SIPLite.CallID, _ incoming: UserAgent.IncomingCall, at now: Instant
     ) -> [Effect] {
-        guard let link = flowLinks[incoming.flow], let record = links[link], calls.count < configuration.callLimit
-        else {
+        guard let link = flowLinks[incoming.flow], let record = links[link], hasRoom(forCallOf: record.account) else {
             return introduce(userAgent.decline(sip, status: 486, at: now), at: now)
         }
         guard let bytes = incoming.offer, let offer = try? SIPLite.SessionDescription(decoding: bytes) else {
@@ -201,6 +200,11 @@ extension NodeCore {
             as: call)
         let begun = introduce(calls[call]?.start(at: now) ?? [], of: call, at: now)
         return begun + [.event(.incomingCall(call, from: record.account, displayName: incoming.displayName))]
+    }
+
+    private func hasRoom(forCallOf peer: AccountID) -> Bool {
+        calls.count < configuration.callLimit
+            && calls.values.count { $0.peer == peer } < configuration.callsPerAccountLimit
     }
 
     private mutating func ended(

@@ -108,11 +108,13 @@ extension NodeCore {
         return translated
     }
 
-    /// The peer asks for a channel: SIP is for everybody whose link we accepted, the rest is none of ours.
+    /// The peer asks for a channel: SIP is for everybody whose link we accepted, as often as is of use; the rest is none
+    /// of ours.
     private mutating func channelRequested(
         _ channel: Multiplexer.ChannelID, _ name: String, on link: LinkID, at now: Instant
     ) -> [Effect] {
-        guard name == Self.sipChannel else {
+        let flowCount = links[link]?.flows.count ?? 0
+        guard name == Self.sipChannel, flowCount < configuration.flowsPerLinkLimit else {
             return introduce(links[link]?.multiplexer?.decline(channel) ?? [], of: link, at: now)
         }
         let opened = openFlow(on: link, channel: channel, at: now)

@@ -1,6 +1,6 @@
-internal import SansIO
+package import SansIO
 internal import SecureChannel
-internal import SwiftDHT
+package import SwiftDHT
 internal import SwiftICE
 
 /// What comes into our mailboxes, and the replies to what we asked.
@@ -35,7 +35,7 @@ extension NodeCore {
     }
 
     /// Something in a mailbox was decrypted, and its signature holds.
-    mutating func mailOpened(_ body: ValueBody, in mailbox: Mailbox, at now: Instant) -> [Effect] {
+    package mutating func mailOpened(_ body: ValueBody, in mailbox: Mailbox, at now: Instant) -> [Effect] {
         guard let owner = body.owner, let sender = try? PublicKey(der: owner), sender != account.deviceKey else {
             return [.ignored(.unusableRequest)]
         }

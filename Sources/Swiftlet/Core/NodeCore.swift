@@ -244,6 +244,11 @@ extension NodeCore {
         package var linksPerDeviceLimit = 4
         /// How many calls may exist.
         package var callLimit = 32
+        /// How many calls with one account may exist: nobody alone keeps others from calling.
+        package var callsPerAccountLimit = 8
+        /// How many channels for SIP a link may have: peers use one at a time, and may open the next before the last one
+        /// is closed.
+        package var flowsPerLinkLimit = 8
         /// How many devices of one account are contacted.
         package var deviceLimit = 16
         /// Whether accounts that are no contacts may call and write.
