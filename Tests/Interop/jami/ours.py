@@ -149,6 +149,10 @@ class Ours:
         """The end of a call that ours or the peer hung up."""
         return self.await_end(since, reasons=("hung-up",) if is_ours else ("remote-hung-up",))
 
+    def await_cancelled(self, since):
+        """The end of a call that another device took, or that the caller gave up."""
+        return self.await_end(since, reasons=("remote-cancelled",))
+
     def await_exit(self, *codes, seconds=20):
         self.world.until(lambda: not self.program.is_running, seconds, f"{self.name}: did not exit")
         code = self.program.process.returncode

@@ -53,12 +53,13 @@ class Talk:
         self._hear({side: side.watch() for side in (self.caller, self.callee)})
 
     def _hear(self, watches):
-        for side, watch in watches.items():
-            try:
-                self.lab.world.until(watch.is_heard, 20, "tone")
-            except Failure:
-                heard = watch.shown() or "nothing"
-                raise Failure(f"{side.name} does not hear {watch.hertz} Hz: the last windows are {heard}") from None
+        """Waits for both at once, as who looks late at a recording that began anew finds its place late."""
+        try:
+            self.lab.world.until(lambda: all([watch.is_heard() for watch in watches.values()]), 20, "tones")
+        except Failure:
+            deaf = [f"{side.name} does not hear {watch.hertz} Hz: the last windows are {watch.shown() or 'nothing'}"
+                    for side, watch in watches.items() if not watch.is_heard()]
+            raise Failure("; ".join(deaf)) from None
 
     def end(self, by):
         """Hangs up, and waits until both know."""
@@ -120,6 +121,7 @@ def ours_calls_cold(lab):
 
 @row("ours-calls-stock-hangs-up")
 def ours_calls_stock_hangs_up(lab):
+    """A new process of ours calls; stock hangs up."""
     talk = ours_calls(lab)
     talk.ring(dial=lab.ours.call).answer()
     result = talk.end(by=lab.stock)
@@ -180,6 +182,7 @@ def text_to_ours(lab):
 
 @row("text-to-stock")
 def text_to_stock(lab):
+    """From a process of its own, which has to make a connection."""
     since, start = lab.stock.journal.here(), now()
     lab.ours.write(lab.stock.id, "a letter to stock")
     return {"delivered": round(1000 * (lab.stock.await_written("a letter to stock", since) - start))}
@@ -203,6 +206,7 @@ def stock_holds(lab):
 
 @row("stock-mutes")
 def stock_mutes(lab):
+    """Ours is told, hears silence, and hears stock again."""
     talk = ours_calls(lab)
     talk.ring(dial=lab.ours.call).answer()
     since, watch = lab.ours.journal.here(), lab.ours.watch()
@@ -233,6 +237,7 @@ def ours_holds(lab):
 
 @row("ours-mutes", is_quick=True)
 def ours_mutes(lab):
+    """Stock notices, hears silence, and hears ours again."""
     talk = stock_calls(lab).ring().answer()
     watch, log = lab.stock.watch(), lab.stock.end_of_log
     lab.ours.mute()
@@ -266,6 +271,7 @@ def live_devices(lab):
 
 @row("stock-refuses", is_quick=True)
 def stock_refuses(lab):
+    """Ours is told that its call is declined."""
     talk = ours_calls(lab).ring(dial=lab.ours.call)
     start = now()
     lab.stock.decline()
@@ -276,6 +282,7 @@ def stock_refuses(lab):
 
 @row("ours-refuses", is_quick=True)
 def ours_refuses(lab):
+    """Stock's call ends when ours declines it."""
     stock_calls(lab).ring()
     start = now()
     lab.ours.decline()
@@ -284,15 +291,17 @@ def ours_refuses(lab):
 
 @row("stock-cancels", is_quick=True)
 def stock_cancels(lab):
+    """Stock gives up while ours rings."""
     talk = stock_calls(lab).ring()
     start = now()
     lab.stock.hang_up()
-    told = lab.ours.await_end(talk.since[lab.ours], reasons=("remote-cancelled",))
+    told = lab.ours.await_cancelled(talk.since[lab.ours])
     return {"told": round(1000 * (told - start))}
 
 
 @row("ours-cancels", is_quick=True)
 def ours_cancels(lab):
+    """Ours gives up while stock rings."""
     ours_calls(lab).ring(dial=lab.ours.call)
     start = now()
     lab.ours.hang_up()
@@ -313,6 +322,7 @@ def stock_does_not_answer(lab):
 
 @row("ours-does-not-answer")
 def ours_does_not_answer(lab):
+    """Stock calls until it gives up."""
     talk = stock_calls(lab).ring()
     start = now()
     told = lab.stock.await_end(seconds=90)
@@ -350,7 +360,7 @@ def one_of_two_answers(lab, talk, other):
     other.await_incoming(since)
     talk.times["both-ringing"] = now() - start
     talk.answer()
-    other.await_end(since)
+    other.await_cancelled(since)
     return talk
 
 

@@ -227,6 +227,9 @@ class Stock:
     def await_over(self, since, is_ours):
         return self.await_end()
 
+    def await_cancelled(self, since):
+        return self.await_end()
+
     def logged(self, text, since):
         """Whether the daemon's log says so after a place in it."""
         with open(self.daemon.log, errors="replace") as log:
