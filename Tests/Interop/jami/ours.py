@@ -265,5 +265,5 @@ pcm.microphone { type pulse device "microphone.monitor" }
 
     def close(self):
         super().close()
-        self.room.stop()
+        self.room.stop(os.path.join(self.folder, "heard.wav"))
         self.server.stop()

@@ -235,6 +235,25 @@ def ours_holds(lab):
     return talk.end(by=lab.ours)
 
 
+@row("both-hold")
+def both_hold(lab):
+    """Ours holds, stock too, and each goes on: only then do both hear each other."""
+    talk = stock_calls(lab).ring().answer()
+    lab.ours.hold(True)
+    lab.stock.hold(True)
+    watches = [side.watch() for side in (lab.ours, lab.stock)]
+    for watch in watches:
+        lab.world.until(watch.is_gone, 10, "somebody still hears who holds the call,")
+    lab.ours.hold(False)
+    watch = lab.ours.watch()
+    lab.world.until(watch.is_gone, 10, "ours still hears stock, which holds the call,")
+    start = now()
+    lab.stock.hold(False)
+    talk.hear_again()
+    talk.times = {"heard-again": now() - start}
+    return talk.end(by=lab.stock)
+
+
 @row("ours-mutes", is_quick=True)
 def ours_mutes(lab):
     """Stock notices, hears silence, and hears ours again."""

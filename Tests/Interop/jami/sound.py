@@ -140,10 +140,13 @@ class SoundServer:
             begin = max(start - self.dropped, 0)
             return self.data[begin:begin + count]
 
-    def stop(self):
+    def stop(self, path):
+        """Leaves what was heard last in a WAV file."""
         for process in (self.player, self.recorder):
             process.terminate()
             process.wait()
+        with self.lock:
+            write_wav(path, self.data)
 
 
 class Recording:

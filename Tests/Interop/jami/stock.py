@@ -147,7 +147,7 @@ class Stock:
 
     def close(self):
         if self.sound:
-            self.sound.stop()
+            self.sound.stop(os.path.join(self.folder, "heard.wav"))
         if self.signals:
             self.signals.close()
             self.bus.close()
