@@ -302,10 +302,12 @@ def stock_refuses(lab):
 @row("ours-refuses", is_quick=True)
 def ours_refuses(lab):
     """Stock's call ends when ours declines it."""
-    stock_calls(lab).ring()
+    talk = stock_calls(lab).ring()
     start = now()
     lab.ours.decline()
-    return {"told": round(1000 * (lab.stock.await_end() - start))}
+    told = lab.stock.await_end()
+    lab.ours.await_end(talk.since[lab.ours], reasons=("declined",))
+    return {"told": round(1000 * (told - start))}
 
 
 @row("stock-cancels", is_quick=True)
