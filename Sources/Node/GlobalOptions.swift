@@ -86,11 +86,12 @@ struct GlobalOptions: ParsableArguments {
     }
 
     /// Starts a node of the state folder's account, and waits until the network answers.
-    func startNode(usesTCP: Bool = true, usesUDP: Bool = true) async throws -> Node {
+    func startNode(usesTCP: Bool = true, usesUDP: Bool = true, acceptsStrangers: Bool = true) async throws -> Node {
         let account = try loadAccount()
         var configuration = configuration
         configuration.usesTCP = usesTCP
         configuration.usesUDP = usesUDP
+        configuration.acceptsStrangers = acceptsStrangers
         noteJoining()
         let node: Node
         do throws(NodeError) { node = try await Node(account: account, configuration: configuration) } catch {

@@ -34,6 +34,9 @@ struct ListenCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What callers read when they are declined, if they understand it.", valueName: "text"))
     var declineReason = ""
 
+    @Flag(help: "Be reachable by contacts alone; others may only ask to be one.")
+    var contactsOnly = false
+
     func validate() throws {
         guard (0...30).contains(answerAfter) else { throw ValidationError("--answer-after must be 0 to 30 seconds.") }
     }
@@ -42,7 +45,7 @@ struct ListenCommand: AsyncParsableCommand {
         try await global.run {
             let plan = try sound.plan(global.printer)
             let interruptions = Interruption.stream()
-            let node = try await global.startNode()
+            let node = try await global.startNode(acceptsStrangers: !contactsOnly)
             let desk = Desk(
                 printer: global.printer, plan: plan, answer: answer, answerAfter: answerAfter, text: text,
                 declineReason: declineReason)

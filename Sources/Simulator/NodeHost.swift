@@ -100,6 +100,8 @@ package final class NodeHost: Host {
     package var dhtEndpoints: [Endpoint] { addresses.map { Endpoint($0, port: DHTHost.port) } }
     /// The node's number in its world.
     package var hostID: HostID { id }
+    /// Whether the node should wait a moment before it ends.
+    package var isBusy: Bool { core.isBusy }
     /// Whether the node holds nothing but its DHT.
     package var isIdle: Bool { core.isIdle && sessions.isEmpty && channels.isEmpty && audio.isEmpty && work == 0 }
 

@@ -101,6 +101,23 @@ import Testing
         try parties.scenario.waitUntilIdle(within: .seconds(90))
     }
 
+    @Test(arguments: [SessionTransport.tcp, .udp])
+    func aLinkKeptForLaterHoldsUpNobodyWhoLeaves(over transport: SessionTransport) throws {
+        let parties = try Parties(Self.setting(137), over: [transport])
+        #expect(!parties.alice.isBusy)
+        let calls = try parties.talk()
+        #expect(parties.alice.isBusy && parties.bob.isBusy)
+        parties.alice.hangUp(calls.alices)
+        #expect(parties.alice.isBusy)
+        try parties.waitForEnd(of: calls)
+        try parties.scenario.run(for: .seconds(5))
+        for node in [parties.alice, parties.bob] {
+            #expect(!node.isIdle)
+            // The answer to the last request may be lost, and is sent again when that is repeated.
+            #expect(node.isBusy == (transport == .udp))
+        }
+    }
+
     @Test func aLinkTheCallerLeavesOpenIsClosed() throws {
         let scenario = Scenario(Self.setting(136))
         let alice = try scenario.addNode("alice", Identities.alice, over: [.tcp]) {

@@ -79,6 +79,9 @@ public struct UserAgent: Machine {
             allow: configuration.allow, supported: configuration.supported, limits: configuration.limits)
     }
 
+    /// Whether a request of ours has no final response yet.
+    public var awaitsResponses: Bool { clients.values.contains { !$0.isAnswered } }
+
     /// When ``advance(to:)`` next has something to do.
     public var deadline: Instant? { timers.deadline }
 

@@ -84,9 +84,7 @@ extension NodeCore {
 
     /// Lets a link go that nothing uses any more, after a while that its flow decides.
     mutating func settle(_ link: LinkID, at now: Instant) {
-        guard let record = links[link], record.isOpen, record.calls.isEmpty, record.errands.isEmpty,
-            !messagesInFlight.values.contains(where: { $0.link == link })
-        else { return }
+        guard let record = links[link], record.isOpen, !isUsed(link) else { return }
         let patience: Duration
         if record.machine.dialect.keepsLinks {
             patience = configuration.warmLinkTime
@@ -95,6 +93,24 @@ extension NodeCore {
             patience = record.isOutgoing ? configuration.lingerTime : configuration.idleLinkTime
         }
         timers.set(.closeLink(link), at: now.advanced(by: patience))
+    }
+
+    /// Whether a call, a message or somebody who waits needs a link.
+    private func isUsed(_ link: LinkID) -> Bool {
+        guard let record = links[link] else { return false }
+        return !record.calls.isEmpty || !record.errands.isEmpty
+            || messagesInFlight.values.contains { $0.link == link }
+    }
+
+    /// Whether something on a link is lost if it ends now. TCP delivers what was sent by itself, so a link that is only
+    /// kept for later use ends at any time; UDP may have to be asked again.
+    func isUnfinished(_ link: LinkID) -> Bool {
+        guard let record = links[link] else { return false }
+        return switch record.stage {
+        case .rising: isUsed(link)
+        case .open: isUsed(link) || record.transport != .tcp || !record.machine.dialect.keepsLinks
+        case .closing: true
+        }
     }
 
     /// Makes room for one more link, at the expense of the one that was unused for longest.

@@ -132,6 +132,11 @@ package struct NodeCore: Machine {
     /// Whether there is no call and no link, so that nothing is open but the DHT.
     package var isIdle: Bool { calls.isEmpty && links.isEmpty }
 
+    /// Whether a node that ends should wait a moment, as last messages have to get through.
+    package var isBusy: Bool {
+        !calls.isEmpty || userAgent.awaitsResponses || links.keys.contains(where: isUnfinished)
+    }
+
     // MARK: - Beginning
 
     /// Joins the DHT through these nodes. Legal again whenever they change.

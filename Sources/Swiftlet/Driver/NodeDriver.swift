@@ -125,8 +125,8 @@ final class NodeDriver {
         for call in core.callOrder { perform(core.hangUp(call, at: loop.now)) }
     }
 
-    /// Whether links still wait for their last messages to get through.
-    var isBusy: Bool { !core.links.isEmpty || !core.calls.isEmpty }
+    /// Whether last messages still have to get through.
+    var isBusy: Bool { core.isBusy }
 
     func close() {
         alarm.set(nil)

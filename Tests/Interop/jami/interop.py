@@ -17,9 +17,9 @@ sys.dont_write_bytecode = True
 
 import stock  # noqa: E402
 from network import Network  # noqa: E402
-from ours import Ours  # noqa: E402
-from programs import Failure, World  # noqa: E402
-from rows import ROWS, Skipped  # noqa: E402
+from ours import LiveOurs, Ours  # noqa: E402
+from programs import Failure, World, now  # noqa: E402
+from rows import QUICK, ROWS, Skipped  # noqa: E402
 
 # Neither is one of the frequencies of the ring-back that a stock caller plays to itself.
 STOCK_TONE, OUR_TONE = 1000, 700
@@ -34,7 +34,9 @@ class Lab:
         self.network = Network(self.world, folder)
         self.swiftlet = swiftlet
         self.level = level
-        self.stock = self.ours = self.second = None
+        self.stock = self.ours = None
+        self.guests = []
+        self.guest_count = 0
 
     def start(self):
         threading.Thread(target=stock.run_signals, daemon=True).start()
@@ -44,34 +46,58 @@ class Lab:
         self.stock.start()
         self.ours.start()
 
-    def second_device(self):
-        """Another daemon with the stock daemon's account."""
-        if not self.second:
-            archive = os.path.join(self.folder, "archive.gz")
-            self.stock.export(archive)
-            self.second = stock.Stock(self.network, "second", STOCK_TONE, OUR_TONE)
-            self.second.start(archive=archive)
-        return self.second
+    # Parties of one row, so that what they did to their accounts ends with it.
+
+    def stock_guest(self, archive=None):
+        """A further stock daemon, with an account of its own or the one in an archive."""
+        return self._receive(stock.Stock(self.network, self._name("stock"), STOCK_TONE, OUR_TONE), archive=archive)
+
+    def guest(self, *arguments, archive=None, is_live=False):
+        """A further node of ours, with an account of its own or the one in an archive; listens with `arguments`."""
+        kind = LiveOurs if is_live else Ours
+        return self._receive(
+            kind(self.network, self._name("ours"), OUR_TONE, STOCK_TONE, self.swiftlet, "debug"), *arguments,
+            archive=archive)
+
+    def _name(self, kind):
+        self.guest_count += 1
+        return f"{kind}-{self.guest_count}"
+
+    def _receive(self, guest, *arguments, archive):
+        self.guests.append(guest)
+        guest.start(*arguments, archive=archive)
+        return guest
+
+    def archive(self, party):
+        """The file that a party's account was exported to."""
+        path = os.path.join(self.folder, party.name + ".gz")
+        party.export(path)
+        return path
+
+    def dismiss(self):
+        for guest in reversed(self.guests):
+            guest.close()
+            self.network.remove(guest.space)
+        self.guests = []
 
     def quiet(self):
-        for party in (self.stock, self.second, self.ours):
-            if party:
-                party.quiet()
+        for party in (self.stock, self.ours):
+            party.quiet()
 
     def start_over(self):
         """After a failure, so that the next row does not inherit it."""
-        for party in (self.stock, self.second, self.ours):
-            if party:
-                party.restart()
+        for party in (self.stock, self.ours):
+            party.restart()
 
     def close(self):
-        for part in (self.ours, self.second, self.stock, self.network):
+        for part in (*self.guests[::-1], self.ours, self.stock, self.network):
             if part:
                 part.close()
 
 
 def run_row(lab, name, number):
     result = {"row": name, "run": number}
+    start = now()
     try:
         lab.quiet()
         figures = ROWS[name](lab)
@@ -84,6 +110,9 @@ def run_row(lab, name, number):
         result.update(result="FAIL", why=str(why))
         print(f"FAIL {name}: {why}", flush=True)
         lab.start_over()
+    finally:
+        lab.dismiss()
+    result["seconds"] = round(now() - start, 1)
     return result
 
 
@@ -92,10 +121,11 @@ def arguments():
     parser.add_argument("swiftlet", help="the built program")
     parser.add_argument("--runs", type=int, default=1, help="how often every row runs")
     parser.add_argument("--rows", default=",".join(ROWS), help="which rows, with commas: " + ", ".join(ROWS))
+    parser.add_argument("--quick", action="store_true", help="only rows that take a few seconds: " + ", ".join(QUICK))
     parser.add_argument("--json", metavar="FILE", help="where to write all figures")
     parser.add_argument("--keep", action="store_true", help="keep the logs and recordings, and say where they are")
     options = parser.parse_args()
-    options.rows = options.rows.split(",")
+    options.rows = QUICK if options.quick else options.rows.split(",")
     unknown = [name for name in options.rows if name not in ROWS]
     if unknown:
         parser.error("there is no row " + ", ".join(unknown))

@@ -22,6 +22,7 @@ class Network:
         self.folder = folder
         self.prefix = f"swj{os.getpid()}"
         self.spaces = []
+        self.hosts = 0
         self.dht = None
 
     def start(self):
@@ -39,7 +40,8 @@ class Network:
     def host(self, name):
         """A namespace with one address on the switch; returns its name."""
         space = self._space(name)
-        number = len(self.spaces)
+        self.hosts += 1
+        number = self.hosts
         hub = self.spaces[0]
         run("ip", "-n", hub, "link", "add", f"to{number}", "type", "veth", "peer", "name", "eth0", "netns", space)
         run("ip", "-n", hub, "link", "set", f"to{number}", "master", "switch", "up")
@@ -47,6 +49,11 @@ class Network:
         run("ip", "-n", space, "link", "set", "eth0", "up")
         run("ip", "-n", space, "route", "add", "default", "via", "192.0.2.1")
         return space
+
+    def remove(self, space):
+        """Takes a host away whose programs have ended."""
+        run("ip", "netns", "delete", space)
+        self.spaces.remove(space)
 
     def _space(self, name):
         space = f"{self.prefix}-{name}"

@@ -1,10 +1,11 @@
 """Our node: the built `swiftlet`, driven by its keyboard and told about by its events."""
+import json
 import os
 import signal
 import subprocess
 
 from programs import Failure, Journal, Program
-from sound import Recording, ToneWatch, tone, write_wav
+from sound import Recording, SoundServer, ToneWatch, serve, tone, write_wav
 
 
 class Ours:
@@ -24,18 +25,20 @@ class Ours:
         self.state = os.path.join(self.folder, "state")
         self.played = os.path.join(self.folder, "played.wav")
         self.recorded = os.path.join(self.folder, "recorded.wav")
-        self.program = self.id = None
+        self.program = self.id = self.environment = None
         self.journal = Journal(self.world, os.path.join(network.folder, name + ".events"))
 
     # Starting and ending
 
-    def start(self):
+    def start(self, *arguments, archive=None):
+        """Makes an account, or a further device of the one in an archive, and listens."""
         os.makedirs(self.folder)
         write_wav(self.played, tone(self.tone, self.PLAYED_SECONDS))
-        self._run("account", "create", "--name", self.name)
+        self._run("account", *(["import", archive] if archive else ["create"]), "--name", self.name)
         self.await_exit(0, seconds=60)
-        self.id = self.world.until(lambda: self.journal.first("account-created"), 5, "no account")["account"]
-        self.listen()
+        event = "account-imported" if archive else "account-created"
+        self.id = self.world.until(lambda: self.journal.first(event), 5, "no account")["account"]
+        self.listen(*arguments)
 
     @property
     def can_dial(self):
@@ -49,7 +52,7 @@ class Ours:
         options = ["--state", self.state, "--json", "--log-level", self.level]
         self.program = Program(
             f"swiftlet-{command}", [self.swiftlet, command, *arguments, *options], self.folder, space=self.space,
-            journal=self.journal, types=types)
+            environment=self.environment, journal=self.journal, types=types)
 
     def _sounds(self):
         return ["--bootstrap", self.network.entry, "--play", self.played, "--record", self.recorded]
@@ -70,6 +73,13 @@ class Ours:
     def die(self):
         """Ends without a word to anybody."""
         self.program.stop(signal.SIGKILL)
+
+    def export(self, path):
+        """Writes the account to an archive, without a password."""
+        self.end()
+        self._run("account", "export", path)
+        self.await_exit(0)
+        self.listen()
 
     def close(self):
         if self.program:
@@ -135,11 +145,29 @@ class Ours:
             raise Failure(f"{self.name}: ended as {event['reason']}, not {' or '.join(reasons)}")
         return event["t"]
 
+    def await_over(self, since, is_ours):
+        """The end of a call that ours or the peer hung up."""
+        return self.await_end(since, reasons=("hung-up",) if is_ours else ("remote-hung-up",))
+
+    def await_cancelled(self, since):
+        """The end of a call that another device took, or that the caller gave up."""
+        return self.await_end(since, reasons=("remote-cancelled",))
+
     def await_exit(self, *codes, seconds=20):
         self.world.until(lambda: not self.program.is_running, seconds, f"{self.name}: did not exit")
         code = self.program.process.returncode
         if code not in codes:
             raise Failure(f"{self.name}: exit code {code}, not {' or '.join(map(str, codes))}")
+
+    def hold(self, is_held):
+        """Returns once the peer knows."""
+        since = self.journal.here()
+        self.program.type("o")
+        return self._await("held", since, held=is_held)["t"]
+
+    def mute(self):
+        """Mutes, or unmutes."""
+        self.program.type("m")
 
     def await_muted(self, is_muted, since):
         return self._await("peer-muted", since, muted=is_muted)["t"]
@@ -165,8 +193,77 @@ class Ours:
         self.await_exit(0)
         return event["t"]
 
+    # Contacts
+
+    def agree(self, peer, *arguments):
+        """Asks to be a contact, or agrees, from a process of its own; listens again then."""
+        since = self.journal.here()
+        self.end()
+        self._run("contact", "add", peer, "--bootstrap", self.network.entry)
+        event = self._await("contact-added", since)
+        self.await_exit(0)
+        if not event["asked"]:
+            raise Failure(f"{self.name}: no device of the contact could be asked")
+        self.listen(*arguments)
+
+    def await_asked(self, peer, since):
+        """Somebody wants to be a contact; returns the profile shown."""
+        return self._await("contact-request", since, **{"from": peer})["profile"]
+
+    def contact_state(self, peer):
+        """How the list of contacts calls it."""
+        listed = subprocess.run(
+            [self.swiftlet, "contact", "list", "--state", self.state, "--json"], capture_output=True, text=True)
+        contacts = map(json.loads, listed.stdout.splitlines())
+        return next((c["state"] for c in contacts if c["event"] == "contact" and c["contact"] == peer), None)
+
+    def await_contact(self, peer):
+        self.world.until(
+            lambda: self.contact_state(peer) == "confirmed", 30, f"{self.name}: the contact was not confirmed")
+
+    def logged(self, text):
+        """Whether the running program's log says so."""
+        with open(self.program.log, errors="replace") as log:
+            return text in log.read()
+
     # Sound
 
     def watch(self):
         """Listens for the other side's tone from now on."""
         return ToneWatch(Recording(self.recorded), self.heard)
+
+
+class LiveOurs(Ours):
+    """Talks through the devices of a private PulseAudio instead of files."""
+
+    DEVICES = """pcm.loudspeaker { type pulse device "loudspeaker" }
+pcm.microphone { type pulse device "microphone.monitor" }
+"""
+
+    def start(self, *arguments, archive=None):
+        run = self.folder + "-sound"
+        os.makedirs(run, mode=0o700)
+        with open(run + "/.asoundrc", "w") as file:
+            file.write(self.DEVICES)
+        socket = run + "/socket"
+        self.environment = dict(os.environ, HOME=run, XDG_RUNTIME_DIR=run, PULSE_SERVER=f"unix:{socket}")
+        self.server = serve(
+            lambda name, *command: Program(name, command, run, space=self.space, environment=self.environment),
+            socket, self.world)
+        self.room = SoundServer(self.environment, self.world, self.tone)
+        super().start(*arguments, archive=archive)
+
+    def _sounds(self):
+        return ["--bootstrap", self.network.entry, "--play", "device:microphone", "--record", "device:loudspeaker"]
+
+    def opened(self, since):
+        """How many devices were opened."""
+        return len(self.journal.all("sound-opened", since))
+
+    def watch(self):
+        return ToneWatch(self.room, self.heard)
+
+    def close(self):
+        super().close()
+        self.room.stop(os.path.join(self.folder, "heard.wav"))
+        self.server.stop()

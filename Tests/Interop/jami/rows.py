@@ -1,16 +1,22 @@
 """What is checked: each row makes its own preparations and returns what it measured, in milliseconds."""
+import time
+
 from programs import Failure, now
 
 ROWS = {}
+# Those that together take about a minute.
+QUICK = []
 
 
 class Skipped(Exception):
     """Why a row cannot run here."""
 
 
-def row(name):
+def row(name, is_quick=False):
     def register(function):
         ROWS[name] = function
+        if is_quick:
+            QUICK.append(name)
         return function
     return register
 
@@ -47,20 +53,20 @@ class Talk:
         self._hear({side: side.watch() for side in (self.caller, self.callee)})
 
     def _hear(self, watches):
-        for side, watch in watches.items():
-            try:
-                self.lab.world.until(watch.is_heard, 20, "tone")
-            except Failure:
-                heard = watch.shown() or "nothing"
-                raise Failure(f"{side.name} does not hear {watch.hertz} Hz: the last windows are {heard}") from None
+        """Waits for both at once, as who looks late at a recording that began anew finds its place late."""
+        try:
+            self.lab.world.until(lambda: all([watch.is_heard() for watch in watches.values()]), 20, "tones")
+        except Failure:
+            deaf = [f"{side.name} does not hear {watch.hertz} Hz: the last windows are {watch.shown() or 'nothing'}"
+                    for side, watch in watches.items() if not watch.is_heard()]
+            raise Failure("; ".join(deaf)) from None
 
     def end(self, by):
         """Hangs up, and waits until both know."""
         start = now()
         by.hang_up()
-        reasons = ("hung-up",) if by is self.lab.ours else ("remote-hung-up",)
-        self.lab.ours.await_end(self.since[self.lab.ours], reasons=reasons)
-        self.lab.stock.await_end()
+        for side in (self.caller, self.callee):
+            side.await_over(self.since[side], is_ours=side is by)
         self.times["ended"] = now() - start
         return self.result
 
@@ -84,7 +90,7 @@ def require_dialling(lab):
 
 # Calls
 
-@row("stock-calls-cold")
+@row("stock-calls-cold", is_quick=True)
 def stock_calls_cold(lab):
     """Both restarted, no connection; stock hangs up."""
     lab.stock.restart()
@@ -92,7 +98,7 @@ def stock_calls_cold(lab):
     return stock_calls(lab).ring().answer().end(by=lab.stock)
 
 
-@row("stock-calls-warm")
+@row("stock-calls-warm", is_quick=True)
 def stock_calls_warm(lab):
     """Again over the connection of the call before; ours hangs up."""
     stock_calls(lab).ring().answer().end(by=lab.ours)
@@ -103,7 +109,7 @@ def stock_calls_warm(lab):
     return result
 
 
-@row("ours-calls-cold")
+@row("ours-calls-cold", is_quick=True)
 def ours_calls_cold(lab):
     """A new process of ours calls; ours hangs up."""
     talk = ours_calls(lab)
@@ -115,6 +121,7 @@ def ours_calls_cold(lab):
 
 @row("ours-calls-stock-hangs-up")
 def ours_calls_stock_hangs_up(lab):
+    """A new process of ours calls; stock hangs up."""
     talk = ours_calls(lab)
     talk.ring(dial=lab.ours.call).answer()
     result = talk.end(by=lab.stock)
@@ -122,7 +129,7 @@ def ours_calls_stock_hangs_up(lab):
     return result
 
 
-@row("ours-calls-warm")
+@row("ours-calls-warm", is_quick=True)
 def ours_calls_warm(lab):
     """Back over the connection stock called by; stock hangs up."""
     require_dialling(lab)
@@ -136,7 +143,7 @@ def ours_calls_warm(lab):
 
 # Texts
 
-@row("texts-in-call")
+@row("texts-in-call", is_quick=True)
 def texts_in_call(lab):
     """Both ways, while both talk."""
     lab.ours.restart("--text", "words of ours")
@@ -151,9 +158,12 @@ def texts_in_call(lab):
 
 
 def write_to_ours(lab, text):
-    since, start = lab.ours.journal.here(), now()
-    lab.stock.write(lab.ours.id, text)
-    return {"delivered": round(1000 * (lab.ours.await_written(text, since) - start))}
+    """Sends a text, which has to arrive and to be known to have arrived."""
+    since, told, start = lab.ours.journal.here(), lab.stock.journal.here(), now()
+    number = lab.stock.write(lab.ours.id, text)
+    delivered = lab.ours.await_written(text, since) - start
+    confirmed = lab.stock.await_taken(number, told) - start
+    return {"delivered": round(1000 * delivered), "confirmed": round(1000 * confirmed)}
 
 
 @row("text-to-ours-warm")
@@ -163,7 +173,7 @@ def text_to_ours_warm(lab):
     return write_to_ours(lab, "a note to ours")
 
 
-@row("text-to-ours")
+@row("text-to-ours", is_quick=True)
 def text_to_ours(lab):
     """Without a connection, the daemon leaves the text in our inbox on the DHT."""
     lab.ours.restart()
@@ -172,6 +182,7 @@ def text_to_ours(lab):
 
 @row("text-to-stock")
 def text_to_stock(lab):
+    """From a process of its own, which has to make a connection."""
     since, start = lab.stock.journal.here(), now()
     lab.ours.write(lab.stock.id, "a letter to stock")
     return {"delivered": round(1000 * (lab.stock.await_written("a letter to stock", since) - start))}
@@ -179,7 +190,7 @@ def text_to_stock(lab):
 
 # Within calls
 
-@row("stock-holds")
+@row("stock-holds", is_quick=True)
 def stock_holds(lab):
     """Holds and goes on: the call stays, and both hear each other again."""
     talk = stock_calls(lab).ring().answer()
@@ -195,6 +206,7 @@ def stock_holds(lab):
 
 @row("stock-mutes")
 def stock_mutes(lab):
+    """Ours is told, hears silence, and hears stock again."""
     talk = ours_calls(lab)
     talk.ring(dial=lab.ours.call).answer()
     since, watch = lab.ours.journal.here(), lab.ours.watch()
@@ -209,10 +221,76 @@ def stock_mutes(lab):
     return talk.end(by=lab.stock)
 
 
+@row("ours-holds", is_quick=True)
+def ours_holds(lab):
+    """Holds, so that stock hears silence, and goes on: both hear each other again."""
+    talk = stock_calls(lab).ring().answer()
+    watch, start = lab.stock.watch(), now()
+    talk.times = {"held": lab.ours.hold(True) - start}
+    lab.world.until(watch.is_gone, 10, "stock still hears ours, which holds the call,")
+    start = now()
+    talk.times["resumed"] = lab.ours.hold(False) - start
+    talk.hear_again()
+    talk.times["heard-again"] = now() - start
+    return talk.end(by=lab.ours)
+
+
+@row("both-hold")
+def both_hold(lab):
+    """Ours holds, stock too, and each goes on: only then do both hear each other."""
+    talk = stock_calls(lab).ring().answer()
+    lab.ours.hold(True)
+    lab.stock.hold(True)
+    watches = [side.watch() for side in (lab.ours, lab.stock)]
+    for watch in watches:
+        lab.world.until(watch.is_gone, 10, "somebody still hears who holds the call,")
+    lab.ours.hold(False)
+    watch = lab.ours.watch()
+    lab.world.until(watch.is_gone, 10, "ours still hears stock, which holds the call,")
+    start = now()
+    lab.stock.hold(False)
+    talk.hear_again()
+    talk.times = {"heard-again": now() - start}
+    return talk.end(by=lab.stock)
+
+
+@row("ours-mutes", is_quick=True)
+def ours_mutes(lab):
+    """Stock notices, hears silence, and hears ours again."""
+    talk = stock_calls(lab).ring().answer()
+    watch, log = lab.stock.watch(), lab.stock.end_of_log
+    lab.ours.mute()
+    lab.world.until(watch.is_gone, 10, "stock still hears ours, which is muted,")
+    await_mute_known(lab, "Peer muted", log)
+    log, start = lab.stock.end_of_log, now()
+    lab.ours.mute()
+    talk.hear_again()
+    talk.times = {"heard-again": now() - start}
+    await_mute_known(lab, "Peer un-muted", log)
+    return talk.end(by=lab.stock)
+
+
+def await_mute_known(lab, text, log):
+    """The daemon tells its log alone, that and how it answers the request that says so."""
+    for line in (text, "Response msg 200/INFO"):
+        lab.world.until(lambda: lab.stock.logged(line, log), 5, f"stock's log does not say '{line}'")
+
+
+@row("live-devices")
+def live_devices(lab):
+    """Ours talks through a sound server instead of files."""
+    live = lab.guest(is_live=True)
+    talk = Talk(lab, lab.stock, live).ring().answer()
+    if live.opened(talk.since[live]) != 2:
+        raise Failure("not both devices were opened")
+    return talk.end(by=lab.stock)
+
+
 # Calls that do not come about
 
-@row("stock-refuses")
+@row("stock-refuses", is_quick=True)
 def stock_refuses(lab):
+    """Ours is told that its call is declined."""
     talk = ours_calls(lab).ring(dial=lab.ours.call)
     start = now()
     lab.stock.decline()
@@ -221,25 +299,30 @@ def stock_refuses(lab):
     return {"told": round(1000 * (told - start))}
 
 
-@row("ours-refuses")
+@row("ours-refuses", is_quick=True)
 def ours_refuses(lab):
-    stock_calls(lab).ring()
-    start = now()
-    lab.ours.decline()
-    return {"told": round(1000 * (lab.stock.await_end() - start))}
-
-
-@row("stock-cancels")
-def stock_cancels(lab):
+    """Stock's call ends when ours declines it."""
     talk = stock_calls(lab).ring()
     start = now()
-    lab.stock.hang_up()
-    told = lab.ours.await_end(talk.since[lab.ours], reasons=("remote-cancelled",))
+    lab.ours.decline()
+    told = lab.stock.await_end()
+    lab.ours.await_end(talk.since[lab.ours], reasons=("declined",))
     return {"told": round(1000 * (told - start))}
 
 
-@row("ours-cancels")
+@row("stock-cancels", is_quick=True)
+def stock_cancels(lab):
+    """Stock gives up while ours rings."""
+    talk = stock_calls(lab).ring()
+    start = now()
+    lab.stock.hang_up()
+    told = lab.ours.await_cancelled(talk.since[lab.ours])
+    return {"told": round(1000 * (told - start))}
+
+
+@row("ours-cancels", is_quick=True)
 def ours_cancels(lab):
+    """Ours gives up while stock rings."""
     ours_calls(lab).ring(dial=lab.ours.call)
     start = now()
     lab.ours.hang_up()
@@ -260,6 +343,7 @@ def stock_does_not_answer(lab):
 
 @row("ours-does-not-answer")
 def ours_does_not_answer(lab):
+    """Stock calls until it gives up."""
     talk = stock_calls(lab).ring()
     start = now()
     told = lab.stock.await_end(seconds=90)
@@ -290,19 +374,104 @@ def ours_restarted(lab):
 
 # Devices
 
+def one_of_two_answers(lab, talk, other):
+    """Both devices of an account ring, the callee answers, and the other stops ringing."""
+    since, start = other.journal.here(), now()
+    talk.ring()
+    other.await_incoming(since)
+    talk.times["both-ringing"] = now() - start
+    talk.answer()
+    other.await_cancelled(since)
+    return talk
+
+
 @row("two-devices-ring")
 def two_devices_ring(lab):
-    """A stock account on two daemons: both ring, the second answers, the first stops ringing."""
-    second = lab.second_device()
-    talk = Talk(lab, lab.ours, second)
-    since = lab.stock.journal.here()
-    lab.ours.call(lab.stock.id)
-    lab.stock.await_incoming(since)
-    second.await_incoming(talk.since[second])
-    talk.times["both-ringing"] = now() - lab.ours.dialled(talk.since[lab.ours])
-    talk.answer()
-    lab.stock.await_end()
-    second.hang_up()
-    lab.ours.await_end(talk.since[lab.ours], reasons=("remote-hung-up",))
-    lab.ours.await_exit(0)
-    return talk.result
+    """A stock account on two daemons; ours calls, the second answers."""
+    first = lab.stock_guest()
+    second = lab.stock_guest(archive=lab.archive(first))
+    return one_of_two_answers(lab, Talk(lab, lab.ours, second), first).end(by=second)
+
+
+@row("ours-two-devices")
+def ours_two_devices(lab):
+    """An account of ours on two nodes; stock calls, the second answers."""
+    first = lab.guest()
+    second = lab.guest(archive=lab.archive(first))
+    return one_of_two_answers(lab, Talk(lab, lab.stock, second), first).end(by=second)
+
+
+@row("stock-account-two-devices-one-ours")
+def stock_account_two_devices_one_ours(lab):
+    """A stock account on its daemon and on a node of ours; another daemon calls, ours answers."""
+    first = lab.stock_guest()
+    device = lab.guest(archive=lab.archive(first))
+    return one_of_two_answers(lab, Talk(lab, lab.stock, device), first).end(by=device)
+
+
+# Contacts
+
+PROFILE = "BEGIN:VCARD\nVERSION:2.1\nFN:Somebody\nEND:VCARD\n"
+
+
+@row("stock-asks-contact")
+def stock_asks_contact(lab):
+    """Ours agrees, and both lists say that the other did."""
+    guest = lab.guest()
+    since, told, start = guest.journal.here(), lab.stock.journal.here(), now()
+    lab.stock.ask(guest.id, PROFILE)
+    shown = guest.await_asked(lab.stock.id, since)
+    asked = now() - start
+    if shown != PROFILE:
+        raise Failure(f"the profile came as {shown!r}")
+    start = now()
+    guest.agree(lab.stock.id)
+    agreed = lab.stock.await_contact(guest.id, told) - start
+    guest.await_contact(lab.stock.id)
+    return {"asked": round(1000 * asked), "agreed": round(1000 * agreed)}
+
+
+@row("ours-asks-contact")
+def ours_asks_contact(lab):
+    """Stock sees our profile and agrees, and our list says so."""
+    guest = lab.guest()
+    told = lab.stock.journal.here()
+    guest.agree(lab.stock.id)
+    shown = lab.stock.await_asked(guest.id, told)
+    if f"FN:{guest.name}" not in shown:
+        raise Failure(f"the profile came as {shown!r}")
+    start = now()
+    lab.stock.agree(guest.id)
+    guest.await_contact(lab.stock.id)
+    return {"agreed": round(1000 * (now() - start))}
+
+
+@row("strangers-refused")
+def strangers_refused(lab):
+    """Ours is there for contacts alone: stock does not get through before it is one."""
+    guest = lab.guest("--contacts-only")
+    since, told = guest.journal.here(), lab.stock.journal.here()
+    lab.stock.dial(guest.id)
+    lab.world.until(lambda: guest.logged("unwelcome"), 20, "the stranger's request did not arrive")
+    time.sleep(3)
+    if guest.journal.first("incoming-call", since) or guest.journal.first("request-received", since):
+        raise Failure("a stranger got through")
+    if any(e["arguments"][2] == "RINGING" for e in lab.stock.journal.all("callStateChanged", told)):
+        raise Failure("stock believes that it rings")
+    lab.stock.quiet()
+    guest.agree(lab.stock.id, "--contacts-only")
+    return Talk(lab, lab.stock, guest).ring().answer().end(by=lab.stock)
+
+
+# Connections that last
+
+@row("warm-after-a-minute")
+def warm_after_a_minute(lab):
+    """Nobody says anything for longer than connections are kept without a word; then the same one is called over."""
+    stock_calls(lab).ring().answer().end(by=lab.stock)
+    time.sleep(65)
+    again = stock_calls(lab)
+    result = again.ring().answer().end(by=lab.stock)
+    if lab.ours.new_connections(again.since[lab.ours]):
+        raise Failure("a new connection was made")
+    return result

@@ -1,6 +1,7 @@
 """Tones: made, played into a sound server, recorded from it or from a WAV file, and recognised."""
 import array
 import math
+import os
 import struct
 import subprocess
 import threading
@@ -73,6 +74,22 @@ class ToneWatch:
         return "".join({True: "T", False: "x", None: "."}[w] for w in self.windows)
 
 
+def serve(start, socket, world):
+    """Has `start`, which takes a name and a command, start a private PulseAudio with a microphone and a loudspeaker.
+
+    Both are null sinks: what the microphone hears is played into it, what the loudspeaker plays is its monitor.
+    """
+    server = start(
+        "sound", "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--log-target=stderr",
+        "-L", f"module-native-protocol-unix socket={socket} auth-anonymous=1",
+        "-L", "module-null-sink sink_name=loudspeaker rate=48000",
+        "-L", "module-null-sink sink_name=microphone rate=48000")
+    world.until(lambda: os.path.exists(socket), 10, "no sound server")
+    for setting in (["set-default-sink", "loudspeaker"], ["set-default-source", "microphone.monitor"]):
+        start("sound-setting", "pactl", *setting).process.wait(10)
+    return server
+
+
 class SoundServer:
     """The faces of a private PulseAudio: a tone for the microphone, and a recording of the loudspeaker."""
 
@@ -123,10 +140,13 @@ class SoundServer:
             begin = max(start - self.dropped, 0)
             return self.data[begin:begin + count]
 
-    def stop(self):
+    def stop(self, path):
+        """Leaves what was heard last in a WAV file."""
         for process in (self.player, self.recorder):
             process.terminate()
             process.wait()
+        with self.lock:
+            write_wav(path, self.data)
 
 
 class Recording:

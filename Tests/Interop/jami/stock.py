@@ -7,10 +7,12 @@ import dbus.mainloop.glib
 from gi.repository import GLib
 
 from programs import Failure, Journal, Program, now
-from sound import SoundServer, ToneWatch
+from sound import SoundServer, ToneWatch, serve
 
 DAEMON = "/usr/libexec/jamid"
 SERVICE = "cx.ring.Ring"
+# The status of a text that its receiver took.
+SENT = 2
 ENDED = ("OVER", "FAILURE", "BUSY", "PEER_BUSY", "HUNGUP")
 # No service files: a bus that could start the daemon would replace one that died, without our environment.
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -73,7 +75,7 @@ class Stock:
         self.address = f"unix:path={run}/bus"
         self.environment = dict(
             os.environ, HOME=home, XDG_RUNTIME_DIR=run, XDG_CONFIG_HOME=home + "/.config",
-            XDG_DATA_HOME=home + "/.local/share", XDG_CACHE_HOME=home + "/.cache", NO_COLOR="1", SIPLOGLEVEL="4",
+            XDG_DATA_HOME=home + "/.local/share", XDG_CACHE_HOME=home + "/.cache", NO_COLOR="1", SIPLOGLEVEL="5",
             DBUS_SESSION_BUS_ADDRESS=self.address, PULSE_SERVER=f"unix:{run}/sound")
         self._start_bus()
         self._start_sound(run + "/sound")
@@ -96,14 +98,7 @@ class Stock:
         self.bus = dbus.bus.BusConnection(self.address)
 
     def _start_sound(self, socket):
-        self.servers.append(self._program(
-            "sound", "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--log-target=stderr",
-            "-L", f"module-native-protocol-unix socket={socket} auth-anonymous=1",
-            "-L", "module-null-sink sink_name=loudspeaker rate=48000",
-            "-L", "module-null-sink sink_name=microphone rate=48000"))
-        self.world.until(lambda: os.path.exists(socket), 10, "no sound server")
-        for setting in (["set-default-sink", "loudspeaker"], ["set-default-source", "microphone.monitor"]):
-            self._program("sound-setting", "pactl", *setting).process.wait(10)
+        self.servers.append(serve(self._program, socket, self.world))
         # Also while nobody calls: with nobody at them, null sinks run in blocks of a second and more.
         self.sound = SoundServer(self.environment, self.world, self.tone)
 
@@ -152,7 +147,7 @@ class Stock:
 
     def close(self):
         if self.sound:
-            self.sound.stop()
+            self.sound.stop(os.path.join(self.folder, "heard.wav"))
         if self.signals:
             self.signals.close()
             self.bus.close()
@@ -229,6 +224,22 @@ class Stock:
     def await_end(self, seconds=30):
         return self._await_state(*ENDED, seconds=seconds)
 
+    def await_over(self, since, is_ours):
+        return self.await_end()
+
+    def await_cancelled(self, since):
+        return self.await_end()
+
+    def logged(self, text, since):
+        """Whether the daemon's log says so after a place in it."""
+        with open(self.daemon.log, errors="replace") as log:
+            log.seek(since)
+            return text in log.read()
+
+    @property
+    def end_of_log(self):
+        return os.path.getsize(self.daemon.log)
+
     def hold(self, is_held):
         since = self.journal.here()
         (self.calls.hold if is_held else self.calls.unhold)(self.account, self.call)
@@ -248,10 +259,33 @@ class Stock:
 
     def write(self, peer, text):
         """Outside of calls."""
-        self.configuration.sendTextMessage(self.account, peer, texts({"text/plain": text}))
+        return str(self.configuration.sendTextMessage(self.account, peer, texts({"text/plain": text})))
+
+    def await_taken(self, text, since):
+        """A text was sent as far as the daemon can tell; by the number it got when it was written."""
+        return self._await("accountMessageStatusChanged", since, match=lambda a: a[3] == text and a[4] == SENT)["t"]
 
     def await_written(self, text, since):
         return self._await("incomingAccountMessage", since, match=lambda a: text in a[3].values())["t"]
+
+    # Contacts
+
+    def ask(self, peer, profile):
+        """Wants to be a contact."""
+        self.configuration.sendTrustRequest(self.account, peer, dbus.ByteArray(profile.encode()))
+
+    def await_asked(self, peer, since):
+        """Somebody wants to be a contact; returns the profile shown."""
+        event = self._await("incomingTrustRequest", since, match=lambda a: a[2] == peer)
+        return bytes(event["arguments"][3]).decode()
+
+    def agree(self, peer):
+        if not self.configuration.acceptTrustRequest(self.account, peer):
+            raise Failure(f"{self.name} could not accept the request")
+
+    def await_contact(self, peer, since):
+        """A contact that agreed."""
+        return self._await("contactAdded", since, match=lambda a: a[1] == peer and a[2])["t"]
 
     # Sound
 
