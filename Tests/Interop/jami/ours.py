@@ -108,11 +108,12 @@ class Ours:
 
     def _await(self, name, since, seconds=30, **facts):
         def look():
+            has_told_all = self.program.has_told_all
             found = self.journal.first(name, since, **facts)
             over = None if name == "ended" else self.journal.first("ended", since)
             if not found and over:
                 raise Failure(f"{self.name}: the call ended ({over['reason']}) before {name}")
-            if not found and not self.program.is_running:
+            if not found and has_told_all:
                 raise Failure(f"{self.name}: the program ended before {name}: {self.program.last_lines(1).strip()}")
             return found
         return self.world.until(look, seconds, f"{self.name}: no {name}")

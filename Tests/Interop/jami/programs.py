@@ -95,15 +95,15 @@ class Program:
         output.close()
         if types:
             os.close(self.input)
+        self.reader = threading.Thread(target=self._read, daemon=True)
         if journal is not None:
-            threading.Thread(target=self._read, daemon=True).start()
+            self.reader.start()
 
     def _read(self):
         for line in self.process.stdout:
             if line.startswith(b"{"):
                 self.journal.add(json.loads(line))
         self.process.wait()
-        self.journal.world.changed()
 
     def type(self, line):
         os.write(self.keyboard, (line + "\n").encode())
@@ -111,6 +111,11 @@ class Program:
     @property
     def is_running(self):
         return self.process.poll() is None
+
+    @property
+    def has_told_all(self):
+        """Whether it ended and the journal has all it said."""
+        return not self.is_running and not self.reader.is_alive()
 
     def stop(self, how=signal.SIGTERM, seconds=10):
         """Asks the process to end, insists after a while, and returns its exit code."""
