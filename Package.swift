@@ -88,6 +88,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP", "Compression", "Swiftlet",
+                "Simulator",
             ],
             path: "Fuzz/Targets",
             swiftSettings: settings),

@@ -5,5 +5,6 @@ extension FuzzTarget {
         sipMessage, sipFramer, sdp, mediaControl, profileCard, rtp, rtcp, callRequest, deviceAnnouncement,
         connectionRequest, trustRequest, instantMessage, accountArchive,
         iceAgent, dhtNode, sipUserAgent, multiplexer, jitterBuffer, callMachine,
+        hostilePeer,
     ]
 }
