@@ -294,8 +294,9 @@ package struct CallMachine: Machine {
             legs[index].offer = offer
             legs[index].isInvited = true
             let leg = legs[index]
-            effects.append(.sip(.invite(leg.sip, on: leg.flow, to: leg.device, offer: offer.encoded())))
+            // First, as an invitation that cannot leave ends the call at once.
             effects.append(.event(.invited))
+            effects.append(.sip(.invite(leg.sip, on: leg.flow, to: leg.device, offer: offer.encoded())))
         }
         return effects
     }
