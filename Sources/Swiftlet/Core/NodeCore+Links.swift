@@ -193,7 +193,7 @@ extension NodeCore {
         var effects = introduce(links[link]?.machine.secured(at: now) ?? [], of: link, at: now)
         links[link]?.stage = .open
         knownDevices.learn(record.device, of: record.account, speaking: record.machine.dialect)
-        effects += gatherErrands(for: link)
+        gatherErrands(for: link)
         effects += tell(
             links[link]?.errands ?? [],
             .secured(

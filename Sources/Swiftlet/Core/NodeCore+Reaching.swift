@@ -81,7 +81,7 @@ extension NodeCore {
     }
 
     /// Errands that wait for another link to the same device take the one that is ready first.
-    mutating func gatherErrands(for link: LinkID) -> [Effect] {
+    mutating func gatherErrands(for link: LinkID) {
         let device = links[link]?.device
         for rival in linkOrder where rival != link && links[rival]?.device == device {
             guard let record = links[rival], record.stage == .rising else { continue }
@@ -91,7 +91,6 @@ extension NodeCore {
                 expect(link, for: errand)
             }
         }
-        return []
     }
 
     /// A link will not serve an errand any further.
