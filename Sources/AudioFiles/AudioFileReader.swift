@@ -15,11 +15,13 @@ public enum AudioFileReader {
         ofFileAt path: String, limitSeconds: Int = defaultLimitSeconds
     ) throws(AudioFileError) -> [Int16] {
         let descriptor = try open(path)
-        defer { _ = Glibc.close(descriptor) }
         var format = SF_INFO()
-        // The library fills in `format`, and leaves the descriptor open as asked.
-        guard let file = unsafe sf_open_fd(descriptor, Int32(SFM_READ), &format, 0) else { throw .notAudio }
-        // Closed once, after the last use.
+        // The library fills in `format` and owns the descriptor from here on: it closes it when opening fails, even
+        // where it is asked to leave it open.
+        guard let file = unsafe sf_open_fd(descriptor, Int32(SFM_READ), &format, Int32(SF_TRUE)) else {
+            throw .notAudio
+        }
+        // Closed once, after the last use, and the descriptor with it.
         defer { _ = unsafe sf_close(file) }
         let (rate, channels) = (Int(format.samplerate), Int(format.channels))
         guard Resampler.rates.contains(rate), (1...channelLimit).contains(channels) else { throw .notAudio }

@@ -30,9 +30,9 @@ public final class AudioFileWriter {
         format.samplerate = Int32(AudioFormat.sampleRate)
         format.channels = 1
         format.format = Int32(SF_FORMAT_WAV | SF_FORMAT_PCM_16)
-        // The library reads `format`, and leaves the descriptor open as asked.
-        guard let file = unsafe sf_open_fd(descriptor, Int32(SFM_WRITE), &format, 0) else {
-            _ = Glibc.close(descriptor)
+        // The library reads `format` and owns the descriptor from here on: it closes it when opening fails, even where
+        // it is asked to leave it open.
+        guard let file = unsafe sf_open_fd(descriptor, Int32(SFM_WRITE), &format, Int32(SF_TRUE)) else {
             throw .notWritable(errno: EIO)
         }
         unsafe self.file = file
@@ -75,9 +75,8 @@ public final class AudioFileWriter {
 
     private func release() {
         guard let open = unsafe file else { return }
-        // Closed once: the reference is dropped here.
+        // Closed once, and the descriptor with it: the reference is dropped here.
         _ = unsafe sf_close(open)
         unsafe file = nil
-        _ = Glibc.close(descriptor)
     }
 }

@@ -85,6 +85,21 @@ private func level(of frequency: Double, in samples: [Int16]) -> Double {
         }
     }
 
+    /// A descriptor that is closed twice is by then the one of whoever opened next.
+    @Test func refusedFilesCloseNoForeignDescriptor() async throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: "audio-files-\(UUID().uuidString)").path
+        try Data("no sound at all, but long enough for a header of some kind".utf8).write(to: URL(filePath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        async let lost = (0..<1_000).reduce(0) { lost, _ in
+            let descriptors = (0..<200).map { _ in open("/dev/null", O_RDONLY | O_CLOEXEC) }
+            return lost + descriptors.count { close($0) != 0 }
+        }
+        for _ in 0..<2_000 {
+            #expect(throws: AudioFileError.notAudio) { try AudioFileReader.samples(ofFileAt: path) }
+        }
+        #expect(await lost == 0)
+    }
+
     @Test func truncatedAndChangedFilesNeverTrap() throws {
         try withFolder { folder in
             let file = folder.appending(path: "mutated.wav")
