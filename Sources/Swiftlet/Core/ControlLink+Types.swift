@@ -1,4 +1,4 @@
-package import SansIO
+internal import SansIO
 package import SwiftICE
 
 extension ControlLink {

@@ -1,6 +1,6 @@
 package import SansIO
 internal import SecureChannel
-package import SwiftICE
+internal import SwiftICE
 
 /// The way to one device: two ICE sessions raced, described to the peer through the DHT, and one of them secured.
 ///
