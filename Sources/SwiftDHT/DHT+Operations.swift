@@ -77,6 +77,7 @@ extension DHT {
 
     /// Registers an operation; reports a refusal.
     private mutating func open(_ id: OperationID, _ operation: Operation, at now: Instant) -> Bool {
+        if let known = operations[id], known.isFinished, !known.isLasting { end(id) }
         guard operations[id] == nil else {
             outbox.append(.ignored(.operationIdentifier))
             return false
@@ -98,22 +99,32 @@ extension DHT {
         }
     }
 
-    mutating func operationTimedOut(_ id: OperationID) {
-        guard let operation = operations[id], !operation.isFinished else { return }
+    mutating func operationTimedOut(_ id: OperationID, at now: Instant) {
+        guard let operation = operations[id] else { return }
+        guard !operation.isFinished else { return end(id) }
         let outcome: Outcome =
             operation.answers > 0
             ? .completed(nodes: operation.answers) : operation.families.isEmpty ? .noNodes : .failed
-        conclude(id, outcome)
+        conclude(id, outcome, at: now)
     }
 
-    /// Reports the end of a get or put; permanent puts go on.
-    private mutating func conclude(_ id: OperationID, _ outcome: Outcome) {
+    /// Reports the end of a get or put. Permanent puts go on, and others for a while where nodes were slow.
+    private mutating func conclude(_ id: OperationID, _ outcome: Outcome, at now: Instant) {
         guard let operation = operations[id], !operation.isFinished else { return }
         timers.cancel(.operation(id))
         outbox.append(.finished(id, outcome))
         operations[id]?.isFinished = true
         guard !operation.isLasting else { return }
-        operations[id] = nil
+        guard case .put = operation.kind, case .completed = outcome,
+            operations.count <= configuration.operationLimit / 2
+        else { return end(id) }
+        timers.set(.operation(id), at: now.advanced(by: configuration.lingering))
+    }
+
+    /// Forgets an operation that is over.
+    private mutating func end(_ id: OperationID) {
+        guard let operation = operations.removeValue(forKey: id) else { return }
+        timers.cancel(.operation(id))
         for family in operation.families {
             let key = SearchKey(key: operation.key, family: family)
             guard searches[key] != nil else { continue }
@@ -122,14 +133,21 @@ extension DHT {
         }
     }
 
+    /// A put that was reported as done has nothing left to do in one family.
+    mutating func put(_ id: OperationID, isSpreadIn key: SearchKey) {
+        remove(id, from: key)
+        operations[id]?.families.removeAll { $0 == key.family }
+        if operations[id]?.families.isEmpty == true { end(id) }
+    }
+
     /// One family's search has nothing more to give to an operation.
-    mutating func searchConcluded(_ id: OperationID, _ family: IPAddress.Family, answers: Int) {
+    mutating func searchConcluded(_ id: OperationID, _ family: IPAddress.Family, answers: Int, at now: Instant) {
         guard let operation = operations[id], operation.remaining.contains(family) else { return }
         operations[id]?.remaining.removeAll { $0 == family }
         operations[id]?.answers += answers
         guard operations[id]?.remaining.isEmpty == true else { return }
         let total = operation.answers + answers
-        conclude(id, total > 0 ? .completed(nodes: total) : .failed)
+        conclude(id, total > 0 ? .completed(nodes: total) : .failed, at: now)
     }
 
     /// Reports a value to a get, once.

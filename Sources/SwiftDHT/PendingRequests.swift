@@ -12,10 +12,16 @@ struct PendingRequest: Sendable {
     enum Purpose: Sendable {
         /// To see whether the node lives, or to make it known.
         case ping
+        /// To find a part of the network that was lost: an endpoint to bootstrap from, or a node of earlier times.
+        case reunion
+        /// To see whether the node is still where it is known to be, as its identifier was seen elsewhere.
+        case challenge
+        /// To see whether a request that waits for an answer came from where it seems to come from.
+        case proof
         /// To look after a bucket.
         case maintenance
-        /// A get or find for a search; a find serves no operation.
-        case lookup(SearchKey, OperationID?)
+        /// A get or find for a search; a find has no query.
+        case lookup(SearchKey, ValueQuery?)
         case store(SearchKey, OperationID)
         case listen(SearchKey, OperationID, socket: UInt32)
         /// News for a listener at a key we store.
@@ -33,15 +39,30 @@ struct PendingRequest: Sendable {
     /// When the first attempt left.
     let sent: Instant
     var attempt = 1
-    var wait: Duration
-    /// Whether it was sent again because the answer is slow, besides the regular attempts.
-    var wasHedged = false
+    /// The wait for the answer to the first attempt.
+    let wait: Duration
 
     /// The search it belongs to.
     var search: SearchKey? {
         switch purpose {
         case .lookup(let search, _), .store(let search, _), .listen(let search, _, _): search
-        case .ping, .maintenance, .push: nil
+        case .ping, .reunion, .challenge, .proof, .maintenance, .push: nil
         }
+    }
+
+    /// How often it is sent: what goes to an address that may be forged, once.
+    func attempts(_ configuration: Configuration) -> Int {
+        if case .proof = purpose { 1 } else { configuration.requestAttempts }
+    }
+
+    /// The wait after the current attempt: twice the last one, the last long enough to be sure.
+    func currentWait(_ configuration: Configuration, at now: Instant) -> Duration {
+        let elapsed = sent.duration(to: now)
+        var wait = wait * (1 << (attempt - 1))
+        if attempt == 2 { wait = max(wait, configuration.patience) }
+        if attempt == attempts(configuration) {
+            if case .challenge = purpose {} else { wait = max(wait, configuration.expirySilence - elapsed) }
+        }
+        return max(.zero, min(wait, configuration.requestLifetime - elapsed))
     }
 }
