@@ -20,12 +20,11 @@ final class DHTDriver {
         perform(dht.advance(to: loop.now))
     }
 
-    init(id: NodeID, sockets: DHTSockets, loop: EventLoop) {
+    init(id: NodeID, configuration: SwiftDHT.Configuration, sockets: DHTSockets, loop: EventLoop) {
         self.loop = loop
         self.sockets = sockets
         dht = DHT(
-            configuration: SwiftDHT.Configuration(), id: id, verifier: KeyVerifier(), clock: loop.wallClock,
-            random: .system)
+            configuration: configuration, id: id, verifier: KeyVerifier(), clock: loop.wallClock, random: .system)
     }
 
     var counters: DHT.Counters { dht.counters }
