@@ -101,6 +101,19 @@ public struct Configuration: Sendable {
     /// The range of the random time a token secret is in use; the previous one stays valid.
     public var tokenInterval: ClosedRange<Duration> = .seconds(15 * 60)...(.seconds(45 * 60))
 
+    // MARK: Examinations
+
+    /// Signatures and certificates that the driver checks at a time.
+    public var examinationConcurrency = 32
+    /// Values that are checked or wait for it.
+    public var examinationLimit = 8192
+    /// Bytes of values that are checked or wait for it.
+    public var examinationBytesLimit = 16 << 20
+    /// Values of one source, to be stored, that are checked or wait for it.
+    public var examinationsPerSource = 256
+    /// How many puts and operations may wait for the check of the same value.
+    public var examinationPurposeLimit = 64
+
     // MARK: Large values
 
     /// Values below this many packed bytes in all travel inside a message; others as fragments.

@@ -2,20 +2,29 @@ internal import SansIO
 
 /// What is stored here, and who hears about it.
 extension DHT {
+    /// Whether a value another node sends is stored here already, which prolongs its life, or too old to be.
+    mutating func isKept(_ value: Value, _ arrival: Examinations.Arrival, at now: Instant) -> Bool {
+        let created = creation(arrival.created, at: now)
+        guard created.advanced(by: value.type.policy.lifetime) > now else { return true }
+        let slot = Storage.Slot(key: arrival.key, id: value.id)
+        guard let known = storage.entry(slot), known.value.hasSameContent(as: value) else { return false }
+        refresh(slot, created: created, at: now)
+        return true
+    }
+
     /// Stores a value of another node, if its type's rules allow.
-    mutating func store(_ value: Value, at key: InfoHash, created: Int64?, from source: IPAddress, at now: Instant) {
+    mutating func store(
+        _ value: Value, _ examination: Examination, _ arrival: Examinations.Arrival, at now: Instant
+    ) {
+        let (key, source) = (arrival.key, arrival.source.address)
         let policy = value.type.policy
-        let created = creation(created, at: now)
+        let created = creation(arrival.created, at: now)
         let expires = created.advanced(by: policy.lifetime)
-        guard expires > now else { return }
+        guard let admitted = policy.admitted(value, examination, at: key, from: source) else { return }
         let slot = Storage.Slot(key: key, id: value.id)
-        let known = storage.entry(slot)
-        if let known, known.value.hasSameContent(as: value) { return refresh(slot, created: created, at: now) }
-        guard let admitted = policy.admitted(value, at: key, from: source, verifier: verifier) else { return }
-        if let known {
+        if let known = storage.entry(slot) {
             guard !known.value.hasSameContent(as: admitted) else { return refresh(slot, created: created, at: now) }
-            let rules = known.value.type.policy
-            guard rules.permitsEdit(of: known.value, to: admitted, at: key, verifier: verifier) else { return }
+            guard known.value.type.policy.permitsEdit(of: known.value, to: admitted, examination) else { return }
         }
         // Our own permanent value keeps living as ours when somebody stores a later edit of it.
         guard
@@ -33,7 +42,7 @@ extension DHT {
         let expires = record.isPermanent ? nil : record.created.advanced(by: record.value.type.policy.lifetime)
         if let known = storage.entry(slot), known.source != nil, !known.value.hasSameContent(as: record.value) {
             let rules = known.value.type.policy
-            guard rules.permitsEdit(of: known.value, to: record.value, at: key, verifier: verifier) else { return }
+            guard rules.permitsEdit(of: known.value, to: record.value, .needless) else { return }
         }
         guard storage.store(record.value, at: key, expires: expires, source: nil, configuration: configuration) else {
             return
