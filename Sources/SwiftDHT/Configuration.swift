@@ -86,8 +86,12 @@ public struct Configuration: Sendable {
 
     // MARK: Storage
 
-    /// Bytes stored for others.
+    /// Bytes of memory that values of others may take.
     public var storageLimit = 64 << 20
+    /// Bytes of memory that values of one IPv4 address or IPv6 /64 may take.
+    public var storageLimitPerSource = 24 << 20
+    /// Bytes of memory that values of one IPv4 /24 or IPv6 /48 may take.
+    public var storageLimitPerPrefix = 40 << 20
     /// Keys stored, and listened to by others.
     public var keyLimit = 1 << 18
     /// Values stored per key.

@@ -33,7 +33,7 @@ extension DHT {
     /// Whether there is nothing to examine: no signature, or one that was examined when this node stored the value.
     private func isPlain(_ value: Value, for purpose: Examinations.Purpose) -> Bool {
         switch purpose {
-        case .store: return value.signature == nil && value.type != .certificate
+        case .store, .restore: return value.signature == nil && value.type != .certificate
         case .get(let operation), .listen(let operation, _, _):
             guard value.signature != nil else { return true }
             guard value.type.policy.isSecured, let key = operations[operation]?.key else { return false }
@@ -56,6 +56,9 @@ extension DHT {
             guard let examination else { return }
             store(value, examination, arrival, at: now)
             acknowledge(value.id, arrival)
+        case .restore(let key, let life, let source):
+            guard let examination else { return }
+            restore(value, examination, at: key, life, from: source, at: now)
         case .get(let operation):
             if examination?.isGenuine == true { deliver(genuine: value, to: operation) }
             reportEndIfDue(of: operation)

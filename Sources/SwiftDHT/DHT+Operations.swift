@@ -66,7 +66,7 @@ extension DHT {
         case .put(let put) where put.isPermanent:
             let slot = Storage.Slot(key: record.key, id: put.value.id)
             guard let entry = storage.entry(slot), entry.expires == nil else { break }
-            storage.extend(slot, to: now.advanced(by: put.value.type.policy.lifetime))
+            storage.extend(slot, created: now, to: now.advanced(by: put.value.type.policy.lifetime))
         case .put: break
         case .listen:
             localListens[record.key]?.removeAll { $0 == operation }

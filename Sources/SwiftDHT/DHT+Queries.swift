@@ -104,11 +104,11 @@ extension DHT {
             return answer(reply, transaction, to: source)
         }
         var room = configuration.answerLimit
-        let packed = matching.map(\.packed).prefix { bytes in
-            room -= bytes.count
+        let fitting = matching.prefix { entry in
+            room -= entry.packedSize
             return room >= 0
         }
-        let (items, fragments) = layout(Array(packed))
+        let (items, fragments) = layout(Array(fitting))
         reply.values = items
         answer(reply, transaction, to: source)
         sendFragments(of: fragments, transaction: transaction, to: source, at: now)
@@ -186,6 +186,6 @@ extension DHT {
         answer(reply, transaction, to: listener.endpoint)
         guard isNew == true else { return }
         let known = storage.entries(at: key).filter { listener.query.matches($0.value) }
-        push(known.map(\.packed), at: key, to: listener, at: now)
+        push(known, at: key, to: listener, at: now)
     }
 }

@@ -112,6 +112,11 @@ extension KnownNode {
     /// Reads an exported node.
     public init(decoding bytes: [UInt8]) throws(WireError) {
         var reader = MessagePackReader(bytes.span)
+        try self.init(from: &reader)
+    }
+
+    @_lifetime(reader: copy reader)
+    init(from reader: inout MessagePackReader) throws(WireError) {
         var (id, endpoint): (NodeID?, Endpoint?) = (nil, nil)
         for _ in 0..<(try reader.readMapHeader()) {
             switch try reader.readKey() {

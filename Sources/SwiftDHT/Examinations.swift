@@ -9,6 +9,8 @@ struct Examinations: Sendable {
     enum Purpose: Sendable {
         /// It is stored for others, and acknowledged.
         case store(Arrival)
+        /// It was stored by an earlier run, and is again.
+        case restore(InfoHash, Life, IPAddress)
         /// It is reported to a get.
         case get(OperationID)
         /// It is reported to a listen.
@@ -22,6 +24,12 @@ struct Examinations: Sendable {
         let created: Int64?
         let source: Endpoint
         let transaction: UInt32
+    }
+
+    /// When a value was created, and when it vanishes.
+    struct Life: Sendable {
+        let created: Instant
+        let expires: Instant
     }
 
     struct Item: Sendable {
@@ -114,7 +122,7 @@ extension Examinations.Purpose {
     /// The operation that waits for the result.
     var operation: OperationID? {
         switch self {
-        case .store: nil
+        case .store, .restore: nil
         case .get(let operation), .listen(let operation, _, _): operation
         }
     }
