@@ -105,6 +105,25 @@ public struct Configuration: Sendable {
     /// The range of the random time a token secret is in use; the previous one stays valid.
     public var tokenInterval: ClosedRange<Duration> = .seconds(15 * 60)...(.seconds(45 * 60))
 
+    // MARK: Storage maintenance
+
+    /// Whether long-lived values of others are given to closer nodes as they appear.
+    public var maintainsStorage = true
+    /// The range of the time between two looks at everything stored.
+    public var maintenanceInterval: ClosedRange<Duration> = .seconds(8 * 60)...(.seconds(12 * 60))
+    /// The range of the time from the appearance of a neighbour to a look at everything stored.
+    public var handoverDelay: ClosedRange<Duration> = .seconds(20)...(.seconds(60))
+    /// A value that lives no longer than this is not handed over.
+    public var handoverMargin: Duration = .seconds(15 * 60)
+    /// A value that lives no longer than this is not handed over by a node that leaves.
+    public var leavingMargin: Duration = .seconds(10)
+    /// How many values are handed over at a time.
+    public var handoverConcurrency = 16
+    /// How many keys are looked at in one go.
+    public var sweepSize = 512
+    /// The pause between two goes.
+    public var sweepPause: Duration = .milliseconds(100)
+
     // MARK: Examinations
 
     /// Signatures and certificates that the driver checks at a time.

@@ -25,8 +25,8 @@ extension DHT {
         at now: Instant
     ) -> [Effect] {
         start(at: now)
-        let record = PutRecord(value: value, packed: value.packed, created: now, isPermanent: isPermanent)
-        guard value.id.rawValue != 0, record.packed.count <= configuration.packedValueLimit else {
+        let record = PutRecord(value, created: now, kind: isPermanent ? .permanent : .once)
+        guard value.id.rawValue != 0, value.packed.count <= configuration.packedValueLimit else {
             outbox.append(.finished(operation, .failed))
             return flush()
         }
@@ -92,50 +92,53 @@ extension DHT {
     }
 
     /// Joins the searches of all connected families; waits for a connection when there are none.
-    private mutating func begin(_ operation: OperationID, at now: Instant) {
+    mutating func begin(_ operation: OperationID, at now: Instant) {
         for family in IPAddress.Family.allCases where networks[family].status == .connected {
             attach(operation, to: family, at: now)
         }
     }
 
-    mutating func operationTimedOut(_ id: OperationID) {
+    mutating func operationTimedOut(_ id: OperationID, at now: Instant) {
         guard let operation = operations[id], !operation.isFinished else { return }
         let outcome: Outcome =
             operation.answers > 0
             ? .completed(nodes: operation.answers) : operation.families.isEmpty ? .noNodes : .failed
-        conclude(id, outcome)
+        conclude(id, outcome, at: now)
     }
 
     /// Reports the end of a get or put; permanent puts go on.
-    private mutating func conclude(_ id: OperationID, _ outcome: Outcome) {
+    private mutating func conclude(_ id: OperationID, _ outcome: Outcome, at now: Instant) {
         guard let operation = operations[id], !operation.isFinished else { return }
         timers.cancel(.operation(id))
         operations[id]?.outcome = outcome
-        reportEndIfDue(of: id)
-        guard !operation.isLasting else { return }
-        for family in operation.families {
-            let key = SearchKey(key: operation.key, family: family)
-            guard searches[key] != nil else { continue }
-            remove(id, from: key)
-            if searches[key]?.isIdle == true { closeSearch(key) }
+        if !operation.isLasting {
+            for family in operation.families {
+                let key = SearchKey(key: operation.key, family: family)
+                guard searches[key] != nil else { continue }
+                remove(id, from: key)
+                if searches[key]?.isIdle == true { closeSearch(key) }
+            }
         }
+        reportEndIfDue(of: id, at: now)
     }
 
     /// Reports the end of an operation unless something it found is still being examined.
-    mutating func reportEndIfDue(of id: OperationID) {
+    mutating func reportEndIfDue(of id: OperationID, at now: Instant) {
         guard let operation = operations[id], let outcome = operation.outcome, !examinations.concern(id) else { return }
-        outbox.append(.finished(id, outcome))
         if !operation.isLasting { operations[id] = nil }
+        guard operation.isInternal else { return outbox.append(.finished(id, outcome)) }
+        handovers.finish(id)
+        startHandovers(at: now)
     }
 
     /// One family's search has nothing more to give to an operation.
-    mutating func searchConcluded(_ id: OperationID, _ family: IPAddress.Family, answers: Int) {
+    mutating func searchConcluded(_ id: OperationID, _ family: IPAddress.Family, answers: Int, at now: Instant) {
         guard let operation = operations[id], operation.remaining.contains(family) else { return }
         operations[id]?.remaining.removeAll { $0 == family }
         operations[id]?.answers += answers
         guard operations[id]?.remaining.isEmpty == true else { return }
         let total = operation.answers + answers
-        conclude(id, total > 0 ? .completed(nodes: total) : .failed)
+        conclude(id, total > 0 ? .completed(nodes: total) : .failed, at: now)
     }
 
     /// Reports a value to a get, once, unless its signature is wrong.

@@ -80,7 +80,7 @@ extension DHT {
         let concluded = concluded(search, at: now)
         if search.isForTable, isSettled(search, at: now) { search.isForTable = false }
         searches[key] = search
-        for (operation, answers) in concluded { searchConcluded(operation, key.family, answers: answers) }
+        for (operation, answers) in concluded { searchConcluded(operation, key.family, answers: answers, at: now) }
         guard let left = searches[key] else { return }
         guard !left.isIdle else { return closeSearch(key) }
         guard let next = nextStep(left, at: now) else { return timers.cancel(.search(key)) }
@@ -113,12 +113,13 @@ extension DHT {
             let method = Request.Method.get(key: search.key.key, query: query, want: nil)
             isAsked = ask(method, for: operation, &search, index, at: now) || isAsked
         }
+        isAsked = probe(&search, index, at: now) || isAsked
         let node = search.nodes[index]
         guard search.wantsTokens, node.lookups.isEmpty, !node.isSynced(configuration, at: now) else { return isAsked }
         return ask(.find(target: search.key.key, want: nil), for: nil, &search, index, at: now) || isAsked
     }
 
-    private mutating func ask(
+    mutating func ask(
         _ method: Request.Method, for operation: OperationID?, _ search: inout Search, _ index: Int, at now: Instant
     ) -> Bool {
         let node = KnownNode(id: search.nodes[index].id, endpoint: search.nodes[index].endpoint)
@@ -137,9 +138,9 @@ extension DHT {
             node.token = reply.token
             node.synced = now
             node.lookups.removeAll { $0.transaction == transaction }
-            if let operation { node.answered.append(operation) }
         }
-        if let operation {
+        if let operation, !noteProbe(operation, by: reply, in: key) {
+            searches[key]?.update(reply.sender) { $0.answered.append(operation) }
             for case .whole(let value) in reply.values { deliver(value, to: operation, at: now) }
         }
         step(key, at: now)
@@ -194,27 +195,42 @@ extension DHT {
     private mutating func storeIfDue(
         _ operation: OperationID, _ search: inout Search, _ index: Int, at now: Instant
     ) {
-        guard case .put(let record)? = operations[operation]?.kind else { return }
-        if let store = search.nodes[index].stores.first(where: { $0.operation == operation }) {
-            guard !store.isPending, let due = refreshDue(record, store), due <= now else { return }
-        }
-        let (items, fragments) = layout([record.packed])
-        let age = record.created.duration(to: now)
-        let isOld = !record.isPermanent && age >= configuration.creationOmission
-        let created = isOld ? clock.unixSeconds(at: record.created) : nil
         let node = search.nodes[index]
-        let method = Request.Method.put(key: search.key.key, values: items, token: node.token, created: created)
-        let target = KnownNode(id: node.id, endpoint: node.endpoint)
-        guard request(method, to: target, values: fragments, purpose: .store(search.key, operation), at: now) != nil
+        guard case .put(let record)? = operations[operation]?.kind, isStoreDue(record, operation, at: node, now: now)
         else { return }
+        let step = storeStep(record, operation, at: node)
+        guard step != .wait, step == .done || send(step, record, operation, to: node, in: search.key, at: now) else {
+            return
+        }
         search.update(at: index) { node in
             node.stores.removeAll { $0.operation == operation }
-            node.stores.append(.init(operation: operation, acknowledged: nil, isPending: true))
+            node.probes.removeAll { $0.operation == operation }
+            let isDone = step == .done
+            node.stores.append(.init(operation: operation, acknowledged: isDone ? now : nil, isPending: !isDone))
         }
     }
 
+    /// Sends a put or refresh; `false` when too much is under way.
+    private mutating func send(
+        _ step: StoreStep, _ record: PutRecord, _ operation: OperationID, to node: SearchNode, in key: SearchKey,
+        at now: Instant
+    ) -> Bool {
+        let target = KnownNode(id: node.id, endpoint: node.endpoint)
+        let purpose = PendingRequest.Purpose.store(key, operation)
+        guard step == .put else {
+            let method = Request.Method.refresh(key: key.key, id: record.value.id, token: node.token)
+            return request(method, to: target, purpose: purpose, at: now) != nil
+        }
+        let (items, fragments) = layout([record.value.packed])
+        let age = record.created.duration(to: now)
+        let isOld = !record.isPermanent && age >= configuration.creationOmission
+        let created = isOld ? clock.unixSeconds(at: record.created) : nil
+        let method = Request.Method.put(key: key.key, values: items, token: node.token, created: created)
+        return request(method, to: target, values: fragments, purpose: purpose, at: now) != nil
+    }
+
     /// When a permanent value must be stored again; `nil` for others, which are stored once.
-    private func refreshDue(_ record: PutRecord, _ store: SearchNode.Store) -> Instant? {
+    func refreshDue(_ record: PutRecord, _ store: SearchNode.Store) -> Instant? {
         guard record.isPermanent, let acknowledged = store.acknowledged else { return nil }
         let lifetime = record.value.type.policy.lifetime
         return acknowledged.advanced(by: max(lifetime - configuration.refreshMargin, lifetime / 2))

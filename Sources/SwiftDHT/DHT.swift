@@ -17,6 +17,7 @@ public struct DHT: Machine {
         case maintenance(IPAddress.Family)
         case transfer(Transfers.Name)
         case expiry
+        case storage
         case secret
         case bootstrap
         case fragments
@@ -54,6 +55,7 @@ public struct DHT: Machine {
 
     var storage = Storage()
     var examinations = Examinations()
+    var handovers = Handovers()
     var listeners = RemoteListeners()
     var transfers = Transfers()
     var fragments = FragmentQueue()
@@ -118,6 +120,7 @@ public struct DHT: Machine {
         for family in IPAddress.Family.allCases { timers.set(.maintenance(family), at: now.advanced(by: first)) }
         timers.set(.expiry, at: now.advanced(by: random.duration(in: .seconds(120)...(.seconds(360)))))
         timers.set(.secret, at: now.advanced(by: random.duration(in: configuration.tokenInterval)))
+        timers.set(.storage, at: now.advanced(by: random.duration(in: configuration.maintenanceInterval)))
     }
 
     /// Hands over the effects collected.
@@ -132,11 +135,12 @@ public struct DHT: Machine {
         case .request(let transaction): requestTimedOut(transaction, at: now)
         case .hedge(let transaction): answerIsSlow(transaction, at: now)
         case .search(let key): step(key, at: now)
-        case .operation(let operation): operationTimedOut(operation)
+        case .operation(let operation): operationTimedOut(operation, at: now)
         case .knownValue(let operation, let id): expireKnownValue(id, of: operation, at: now)
         case .maintenance(let family): maintain(family, at: now)
         case .transfer(let name): transferTimedOut(name, at: now)
         case .expiry: expireEverything(at: now)
+        case .storage: maintainStorage(at: now)
         case .secret:
             tokens.rotate(random: &random)
             timers.set(.secret, at: now.advanced(by: random.duration(in: configuration.tokenInterval)))

@@ -26,6 +26,9 @@ struct Operation: Sendable {
         self.kind = kind
     }
 
+    /// Whether it is the node's own affair, of which the application hears nothing.
+    var isInternal: Bool { if case .put(let record) = kind { record.kind == .handover } else { false } }
+
     /// Whether it goes on until cancelled.
     var isLasting: Bool {
         switch kind {
@@ -46,8 +49,23 @@ struct Operation: Sendable {
 
 /// A value on its way to the closest nodes.
 struct PutRecord: Sendable {
+    /// What is wanted of the nodes.
+    enum Kind: Sendable {
+        /// To store it.
+        case once
+        /// To store it, and keep it as long as the put lasts.
+        case permanent
+        /// To have it, if they do not: it is another node's, and its life must not become longer.
+        case handover
+    }
+
     let value: Value
-    let packed: [UInt8]
     let created: Instant
-    let isPermanent: Bool
+    let kind: Kind
+
+    init(_ value: Value, created: Instant, kind: Kind) {
+        (self.value, self.created, self.kind) = (value, created, kind)
+    }
+
+    var isPermanent: Bool { kind == .permanent }
 }

@@ -96,6 +96,13 @@ struct SearchNode: Sendable {
         var isPending: Bool
     }
 
+    /// What a node answered when it was asked for the value of a put.
+    struct Probe: Sendable {
+        let operation: OperationID
+        /// The sequence number of the edit it has; `nil` when it has none.
+        let sequence: UInt16?
+    }
+
     /// Where a listen stands at this node.
     struct Subscription: Sendable {
         let operation: OperationID
@@ -118,6 +125,8 @@ struct SearchNode: Sendable {
     var lookups: [Lookup] = []
     var answered: [OperationID] = []
     var stores: [Store] = []
+    /// Answers to probes that nothing was sent for yet.
+    var probes: [Probe] = []
     var subscriptions: [Subscription] = []
 
     init(_ node: KnownNode, isSlow: Bool) {
@@ -137,12 +146,15 @@ struct SearchNode: Sendable {
     /// Whether a lookup for `operation` is under way.
     func isAsked(for operation: OperationID?) -> Bool { lookups.contains { $0.operation == operation } }
 
+    func probe(of operation: OperationID) -> Probe? { probes.first { $0.operation == operation } }
+
     /// Notes an answer of any kind.
     mutating func wasHeard() { (isExpired, isSlow, isVerySlow) = (false, false, false) }
 
     mutating func remove(_ operation: OperationID) -> [UInt32] {
         answered.removeAll { $0 == operation }
         stores.removeAll { $0.operation == operation }
+        probes.removeAll { $0.operation == operation }
         let sockets = subscriptions.filter { $0.operation == operation }.map(\.socket)
         subscriptions.removeAll { $0.operation == operation }
         return sockets
