@@ -17,6 +17,9 @@ extension DHT {
         guard isAt(node.endpoint, node.id, how, at: now) else { return }
         note(node, how, at: now)
         if how > .named { insertIntoTable(node, how, at: now) }
+        if how == .replied, known?.replied == nil || known?.isExpired == true {
+            neighbourAppeared(node.id, family, at: now)
+        }
         if how == .replied, networks[family].status != .connected { changeStatus(of: family, to: .connected, at: now) }
         if known == nil || known?.isExpired == true && how > .named { offerToSearches(node, at: now) }
     }
@@ -149,6 +152,7 @@ extension DHT {
             node.token = []
             node.lookups = []
             node.stores.removeAll { $0.isPending }
+            node.probes = []
             closed = node.subscriptions.map(\.socket)
             node.subscriptions = []
         }

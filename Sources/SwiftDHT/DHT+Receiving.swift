@@ -180,9 +180,13 @@ extension DHT {
         guard let request = pending[packet.transaction], request.endpoint == source, request.node == sender else {
             return .unsolicited
         }
-        // Only a refused token says what to do; anything else runs into its timeout.
-        guard code == 401, let search = request.search else { return nil }
-        tokenWasRefused(request, in: search, at: now)
+        // Only a refused token or a forgotten key says what to do; anything else runs into its timeout.
+        guard let search = request.search else { return nil }
+        switch code {
+        case 401: tokenWasRefused(request, in: search, at: now)
+        case 404: valueWasForgotten(request, at: now)
+        default: break
+        }
         return nil
     }
 

@@ -117,8 +117,8 @@ extension DHT {
         switch request.purpose {
         case .ping, .challenge, .proof, .maintenance, .push: break
         case .reunion: reunite(with: reply.sender, request.endpoint.address.family, at: now)
-        case .lookup(let search, let query):
-            lookupAnswered(request.transaction, query, by: reply, in: search, at: now)
+        case .lookup(let search, let question):
+            lookupAnswered(request.transaction, question, by: reply, in: search, at: now)
         case .store(let search, let operation): storeAnswered(operation, by: reply, in: search, at: now)
         case .listen(let search, let operation, _): listenAnswered(operation, by: reply, in: search, at: now)
         }
@@ -185,8 +185,8 @@ extension DHT {
         }
         // It answered, but its values never came complete: the node lives, the answer is worth nothing.
         transfers.remove(name)
-        guard case .lookup(_, let query) = request.purpose, drop(request.transaction) != nil else { return }
-        lookupEnded(request.transaction, query, of: node, in: search)
+        guard case .lookup(_, let question) = request.purpose, drop(request.transaction) != nil else { return }
+        lookupEnded(request.transaction, question, of: node, in: search)
         step(search, at: now)
     }
 }

@@ -150,49 +150,48 @@ extension DHT {
                 !node.isAsked(for: query)
             else { continue }
             let method = Request.Method.get(key: search.key.key, query: query == .all ? nil : query, want: nil)
-            isAsked = ask(method, for: query, &search, index, at: now) || isAsked
+            isAsked = ask(method, .get(query), &search, index, at: now) || isAsked
         }
+        isAsked = probe(&search, index, at: now) || isAsked
         let node = search.nodes[index]
         guard search.wantsTokens, node.lookups.isEmpty, !node.isSynced(configuration, at: now) else { return isAsked }
-        return ask(.find(target: search.key.key, want: nil), for: nil, &search, index, at: now) || isAsked
+        return ask(.find(target: search.key.key, want: nil), .find, &search, index, at: now) || isAsked
     }
 
-    private mutating func ask(
-        _ method: Request.Method, for query: ValueQuery?, _ search: inout Search, _ index: Int, at now: Instant
+    mutating func ask(
+        _ method: Request.Method, _ question: PendingRequest.Question, _ search: inout Search, _ index: Int,
+        at now: Instant
     ) -> Bool {
         let node = KnownNode(id: search.nodes[index].id, endpoint: search.nodes[index].endpoint)
-        guard let transaction = request(method, to: node, purpose: .lookup(search.key, query), at: now) else {
+        guard let transaction = request(method, to: node, purpose: .lookup(search.key, question), at: now) else {
             return false
         }
-        search.update(at: index) { $0.lookups.append(.init(transaction: transaction, query: query)) }
+        search.update(at: index) { $0.lookups.append(.init(transaction: transaction, question: question)) }
         return true
     }
 
     mutating func lookupAnswered(
-        _ transaction: UInt32, _ query: ValueQuery?, by reply: Reply, in key: SearchKey, at now: Instant
+        _ transaction: UInt32, _ question: PendingRequest.Question, by reply: Reply, in key: SearchKey, at now: Instant
     ) {
         searches[key]?.update(reply.sender) { node in
             node.wasHeard()
             node.token = reply.token
             node.synced = now
         }
-        let served = lookupEnded(transaction, query, of: reply.sender, in: key)
-        for case .whole(let value) in reply.values {
-            for operation in served { deliver(value, to: operation) }
+        for operation in lookupEnded(transaction, question, of: reply.sender, in: key) {
+            for case .whole(let value) in reply.values { deliver(value, to: operation, at: now) }
         }
+        if case .probe(let operation) = question { noteProbe(operation, by: reply, in: key) }
         step(key, at: now)
     }
 
     /// A node has nothing more to say to a lookup: all gets that asked for no more than it have their answer from there.
     @discardableResult
     mutating func lookupEnded(
-        _ transaction: UInt32, _ query: ValueQuery?, of id: NodeID, in key: SearchKey
+        _ transaction: UInt32, _ question: PendingRequest.Question, of id: NodeID, in key: SearchKey
     ) -> [OperationID] {
         guard let search = searches[key] else { return [] }
-        let served = search.gets.filter { operation in
-            guard let query, let own = operations[operation]?.query else { return false }
-            return own.isAnswered(by: query)
-        }
+        let served = search.gets.filter { operations[$0]?.query.map(question.answers) ?? false }
         searches[key]?.update(id) { node in
             node.lookups.removeAll { $0.transaction == transaction }
             for operation in served where !node.answered.contains(operation) { node.answered.append(operation) }
@@ -254,27 +253,42 @@ extension DHT {
     private mutating func storeIfDue(
         _ operation: OperationID, _ search: inout Search, _ index: Int, at now: Instant
     ) {
-        guard case .put(let record)? = operations[operation]?.kind else { return }
-        if let store = search.nodes[index].stores.first(where: { $0.operation == operation }) {
-            guard !store.isPending, let due = refreshDue(record, store), due <= now else { return }
-        }
-        let (items, fragments) = layout([record.packed])
-        let age = record.created.duration(to: now)
-        let isOld = !record.isPermanent && age >= configuration.creationOmission
-        let created = isOld ? clock.unixSeconds(at: record.created) : nil
         let node = search.nodes[index]
-        let method = Request.Method.put(key: search.key.key, values: items, token: node.token, created: created)
-        let target = KnownNode(id: node.id, endpoint: node.endpoint)
-        guard request(method, to: target, values: fragments, purpose: .store(search.key, operation), at: now) != nil
+        guard case .put(let record)? = operations[operation]?.kind, isStoreDue(record, operation, at: node, now: now)
         else { return }
+        let step = storeStep(record, operation, at: node)
+        guard step != .wait, step == .done || send(step, record, operation, to: node, in: search.key, at: now) else {
+            return
+        }
         search.update(at: index) { node in
             node.stores.removeAll { $0.operation == operation }
-            node.stores.append(.init(operation: operation, acknowledged: nil, isPending: true))
+            node.probes.removeAll { $0.operation == operation }
+            let isDone = step == .done
+            node.stores.append(.init(operation: operation, acknowledged: isDone ? now : nil, isPending: !isDone))
         }
     }
 
+    /// Sends a put or refresh; `false` when too much is under way.
+    private mutating func send(
+        _ step: StoreStep, _ record: PutRecord, _ operation: OperationID, to node: SearchNode, in key: SearchKey,
+        at now: Instant
+    ) -> Bool {
+        let target = KnownNode(id: node.id, endpoint: node.endpoint)
+        let purpose = PendingRequest.Purpose.store(key, operation)
+        guard step == .put else {
+            let method = Request.Method.refresh(key: key.key, id: record.value.id, token: node.token)
+            return request(method, to: target, purpose: purpose, at: now) != nil
+        }
+        let (items, fragments) = layout([record.value.packed])
+        let age = record.created.duration(to: now)
+        let isOld = !record.isPermanent && age >= configuration.creationOmission
+        let created = isOld ? clock.unixSeconds(at: record.created) : nil
+        let method = Request.Method.put(key: key.key, values: items, token: node.token, created: created)
+        return request(method, to: target, values: fragments, purpose: purpose, at: now) != nil
+    }
+
     /// When a permanent value must be stored again; `nil` for others, which are stored once.
-    private func refreshDue(_ record: PutRecord, _ store: SearchNode.Store) -> Instant? {
+    func refreshDue(_ record: PutRecord, _ store: SearchNode.Store) -> Instant? {
         guard record.isPermanent, let acknowledged = store.acknowledged else { return nil }
         let lifetime = record.value.type.policy.lifetime
         return acknowledged.advanced(by: max(lifetime - configuration.refreshMargin, lifetime / 2))
@@ -378,7 +392,7 @@ extension DHT {
 
     /// Whether a put that was reported as done has nothing left to do, not even at nodes that were slow.
     private func isSpread(_ operation: OperationID, _ search: Search, at now: Instant) -> Bool {
-        guard let put = operations[operation], put.isFinished, !put.isLasting else { return false }
+        guard operations[operation]?.isLingering == true else { return false }
         return search.isDoneEverywhere(configuration.replication, spread(search.key.family, at: now)) {
             $0.hasStored(operation)
         }

@@ -8,6 +8,21 @@ struct SearchKey: Hashable, Sendable {
 
 /// A request that is not answered yet.
 struct PendingRequest: Sendable {
+    /// What a search wants of a node.
+    enum Question: Hashable, Sendable {
+        /// Closer nodes and a token.
+        case find
+        /// Values besides, for every get that asks for no more.
+        case get(ValueQuery)
+        /// What the node has of the value of a put.
+        case probe(OperationID)
+
+        /// Whether the answer holds all that `query` asks for.
+        func answers(_ query: ValueQuery) -> Bool {
+            if case .get(let asked) = self { query.isAnswered(by: asked) } else { false }
+        }
+    }
+
     /// Why it was sent, and who takes the answer.
     enum Purpose: Sendable {
         /// To see whether the node lives, or to make it known.
@@ -20,8 +35,7 @@ struct PendingRequest: Sendable {
         case proof
         /// To look after a bucket.
         case maintenance
-        /// A get or find for a search; a find has no query.
-        case lookup(SearchKey, ValueQuery?)
+        case lookup(SearchKey, Question)
         case store(SearchKey, OperationID)
         case listen(SearchKey, OperationID, socket: UInt32)
         /// News for a listener at a key we store.

@@ -118,8 +118,7 @@ struct SearchNode: Sendable {
     /// A get or find that was not answered yet.
     struct Lookup: Sendable {
         let transaction: UInt32
-        /// What is asked for; nothing by a find.
-        let query: ValueQuery?
+        let question: PendingRequest.Question
     }
 
     /// Where a put stands at this node.
@@ -129,6 +128,13 @@ struct SearchNode: Sendable {
         var acknowledged: Instant?
         /// When the node was asked.
         var isPending: Bool
+    }
+
+    /// What a node answered when it was asked for the value of a put.
+    struct Probe: Sendable {
+        let operation: OperationID
+        /// The sequence number of the edit it has; `nil` when it has none.
+        let sequence: UInt16?
     }
 
     /// Where a listen stands at this node.
@@ -157,6 +163,8 @@ struct SearchNode: Sendable {
     var lookups: [Lookup] = []
     var answered: [OperationID] = []
     var stores: [Store] = []
+    /// Answers to probes that nothing was sent for yet.
+    var probes: [Probe] = []
     var subscriptions: [Subscription] = []
 
     init(_ node: KnownNode, isSlow: Bool, key: InfoHash) {
@@ -182,7 +190,10 @@ struct SearchNode: Sendable {
     }
 
     /// Whether a lookup under way will answer `query`, too.
-    func isAsked(for query: ValueQuery) -> Bool { lookups.contains { $0.query.map(query.isAnswered(by:)) ?? false } }
+    func isAsked(for query: ValueQuery) -> Bool { lookups.contains { $0.question.answers(query) } }
+
+    /// Whether a probe for the put `operation` is under way.
+    func isProbed(for operation: OperationID) -> Bool { lookups.contains { $0.question == .probe(operation) } }
 
     /// Whether the node acknowledged what `operation` puts.
     func hasStored(_ operation: OperationID) -> Bool {
@@ -195,12 +206,15 @@ struct SearchNode: Sendable {
         for index in subscriptions.indices { subscriptions[index].renewed = Instant(nanoseconds: .min) }
     }
 
+    func probe(of operation: OperationID) -> Probe? { probes.first { $0.operation == operation } }
+
     /// Notes an answer of any kind.
     mutating func wasHeard() { (isExpired, isSlow, isVerySlow) = (false, false, false) }
 
     mutating func remove(_ operation: OperationID) -> [UInt32] {
         answered.removeAll { $0 == operation }
         stores.removeAll { $0.operation == operation }
+        probes.removeAll { $0.operation == operation }
         let sockets = subscriptions.filter { $0.operation == operation }.map(\.socket)
         subscriptions.removeAll { $0.operation == operation }
         return sockets

@@ -149,7 +149,7 @@ import Testing
 
     @Test func theGreediestSourceLosesItsValuesFirstWhenStorageIsFull() {
         var configuration = Configuration()
-        configuration.storageLimit = 1000
+        configuration.storageLimit = 10 * 356
         var dht = node(configuration)
         let greedy = Endpoint(.v4(0x7F00_0002), port: 1)
         for id in 1...9 { put(&dht, Value(id: Value.ID(UInt64(id)), data: [UInt8](repeating: 1, count: 100)), greedy) }
