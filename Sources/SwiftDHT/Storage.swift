@@ -41,6 +41,9 @@ struct Storage: Sendable {
     /// How many keys have values.
     var keyCount: Int { shelves.count }
 
+    /// The keys that have values, in no order.
+    var keys: some Collection<InfoHash> { shelves.keys }
+
     /// Whether any value was stored at `key`.
     func knows(_ key: InfoHash) -> Bool { shelves[key] != nil }
 
