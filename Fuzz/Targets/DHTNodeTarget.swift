@@ -23,6 +23,8 @@ private struct DHTNodeFuzz {
     /// What the node sent last and to whom, to be answered.
     private var asked: [(packet: Packet, to: Endpoint)] = []
     private var lastOperation: UInt64 = 0
+    /// Examinations the node waits for.
+    private var unexamined: [(Value, ExaminationID)] = []
     private var finished: Set<OperationID> = []
 
     init(_ choices: Choices) {
@@ -32,7 +34,7 @@ private struct DHTNodeFuzz {
         configuration.valuesPerKeyLimit = 8
         configuration.operationLimit = 8
         node = DHT(
-            configuration: configuration, id: Self.hash(0), verifier: CoinVerifier(),
+            configuration: configuration, id: Self.hash(0),
             clock: WallClock(epochOffset: 1_800_000_000_000_000_000), random: .seeded(1))
     }
 
@@ -47,8 +49,9 @@ private struct DHTNodeFuzz {
     }
 
     private mutating func step() throws(Finding) {
-        switch choices.byte() % 10 {
+        switch choices.byte() % 12 {
         case 0: try receive(choices.bytes(), from: endpoint())
+        case 10, 11: try examine()
         case 1, 2: try receive(Packet(.request(request()), transaction: UInt32(choices.byte())), from: endpoint())
         case 3, 4, 5: try answer()
         case 6: try operate()
@@ -72,6 +75,14 @@ private struct DHTNodeFuzz {
         case 2: try take(node.put(value(), at: key, as: operation, at: now))
         default: try take(node.put(value(), at: key, permanently: true, as: operation, at: now))
         }
+    }
+
+    /// Reports the result of an examination, in any order, or that it could not be made.
+    private mutating func examine() throws(Finding) {
+        guard !unexamined.isEmpty else { return }
+        let (value, id) = unexamined.remove(at: Int(choices.byte()) % unexamined.count)
+        let result = choices.byte() < 16 ? nil : Examination(of: value, by: CoinVerifier())
+        try take(node.examined(id, result, at: now))
     }
 
     // MARK: What others send
@@ -178,6 +189,7 @@ private struct DHTNodeFuzz {
                 try remember(bytes, target)
             case .finished(let operation, _):
                 try require(finished.insert(operation).inserted, "an operation ends once")
+            case .examine(let value, let id): unexamined.append((value, id))
             case .value, .expired, .status, .observedAddress, .ignored: break
             }
         }

@@ -24,6 +24,9 @@ public struct TimerTable<Kind: Hashable & Sendable>: Sendable {
     /// The earliest deadline, or `nil` without timers.
     public var deadline: Instant? { heap.first?.deadline }
 
+    /// The timer that fires first, or `nil` without timers.
+    public var first: Kind? { heap.first?.kind }
+
     /// How many timers are set.
     public var count: Int { serials.count }
 

@@ -86,8 +86,12 @@ public struct Configuration: Sendable {
 
     // MARK: Storage
 
-    /// Bytes stored for others.
+    /// Bytes of memory that values of others may take.
     public var storageLimit = 64 << 20
+    /// Bytes of memory that values of one IPv4 address or IPv6 /64 may take.
+    public var storageLimitPerSource = 24 << 20
+    /// Bytes of memory that values of one IPv4 /24 or IPv6 /48 may take.
+    public var storageLimitPerPrefix = 40 << 20
     /// Keys stored, and listened to by others.
     public var keyLimit = 1 << 18
     /// Values stored per key.
@@ -100,6 +104,19 @@ public struct Configuration: Sendable {
     public var listenerLifetime: Duration = .seconds(600)
     /// The range of the random time a token secret is in use; the previous one stays valid.
     public var tokenInterval: ClosedRange<Duration> = .seconds(15 * 60)...(.seconds(45 * 60))
+
+    // MARK: Examinations
+
+    /// Signatures and certificates that the driver checks at a time.
+    public var examinationConcurrency = 32
+    /// Values that are checked or wait for it.
+    public var examinationLimit = 8192
+    /// Bytes of values that are checked or wait for it.
+    public var examinationBytesLimit = 16 << 20
+    /// Values of one source, to be stored, that are checked or wait for it.
+    public var examinationsPerSource = 256
+    /// How many puts and operations may wait for the check of the same value.
+    public var examinationPurposeLimit = 64
 
     // MARK: Large values
 

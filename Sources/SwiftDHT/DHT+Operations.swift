@@ -12,7 +12,7 @@ extension DHT {
         start(at: now)
         let query = ValueQuery(where: query.conditions)
         guard open(operation, Operation(key: key, kind: .get(query, found: [:])), at: now) else { return flush() }
-        for entry in storage.entries(at: key) { deliver(entry.value, to: operation) }
+        for entry in storage.entries(at: key) { deliver(entry.value, to: operation, at: now) }
         begin(operation, at: now)
         return flush()
     }
@@ -66,7 +66,7 @@ extension DHT {
         case .put(let put) where put.isPermanent:
             let slot = Storage.Slot(key: record.key, id: put.value.id)
             guard let entry = storage.entry(slot), entry.expires == nil else { break }
-            storage.extend(slot, to: now.advanced(by: put.value.type.policy.lifetime))
+            storage.extend(slot, created: now, to: now.advanced(by: put.value.type.policy.lifetime))
         case .put: break
         case .listen:
             localListens[record.key]?.removeAll { $0 == operation }
@@ -110,16 +110,22 @@ extension DHT {
     private mutating func conclude(_ id: OperationID, _ outcome: Outcome) {
         guard let operation = operations[id], !operation.isFinished else { return }
         timers.cancel(.operation(id))
-        outbox.append(.finished(id, outcome))
-        operations[id]?.isFinished = true
+        operations[id]?.outcome = outcome
+        reportEndIfDue(of: id)
         guard !operation.isLasting else { return }
-        operations[id] = nil
         for family in operation.families {
             let key = SearchKey(key: operation.key, family: family)
             guard searches[key] != nil else { continue }
             remove(id, from: key)
             if searches[key]?.isIdle == true { closeSearch(key) }
         }
+    }
+
+    /// Reports the end of an operation unless something it found is still being examined.
+    mutating func reportEndIfDue(of id: OperationID) {
+        guard let operation = operations[id], let outcome = operation.outcome, !examinations.concern(id) else { return }
+        outbox.append(.finished(id, outcome))
+        if !operation.isLasting { operations[id] = nil }
     }
 
     /// One family's search has nothing more to give to an operation.
@@ -132,21 +138,21 @@ extension DHT {
         conclude(id, total > 0 ? .completed(nodes: total) : .failed)
     }
 
-    /// Reports a value to a get, once.
-    mutating func deliver(_ value: Value, to id: OperationID) {
-        guard case .get(let query, var found)? = operations[id]?.kind, query.matches(value) else { return }
+    /// Reports a value to a get, once, unless its signature is wrong.
+    mutating func deliver(_ value: Value, to id: OperationID, at now: Instant) {
+        guard case .get(let query, let found)? = operations[id]?.kind, query.matches(value) else { return }
         let same = found[value.id] ?? []
-        guard !same.contains(where: { $0.hasSameContent(as: value) }), found.count < configuration.knownValueLimit,
-            isGenuine(value)
+        guard !same.contains(where: { $0.hasSameContent(as: value) }), found.count < configuration.knownValueLimit
         else { return }
+        if !examine(value, for: .get(id), at: now) { outbox.append(.ignored(.overLimit)) }
+    }
+
+    mutating func deliver(genuine value: Value, to id: OperationID) {
+        guard case .get(let query, var found)? = operations[id]?.kind else { return }
+        let same = found[value.id] ?? []
+        guard !same.contains(where: { $0.hasSameContent(as: value) }) else { return }
         found[value.id] = same + [value]
         operations[id]?.kind = .get(query, found: found)
         outbox.append(.value(value, for: id))
-    }
-
-    /// Whether a signed value was signed by its owner; others pass.
-    func isGenuine(_ value: Value) -> Bool {
-        guard case .plain(let body, let signature?) = value.content else { return true }
-        return body.isSigned(by: signature, verifier: verifier)
     }
 }

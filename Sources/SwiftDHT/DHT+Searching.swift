@@ -140,7 +140,7 @@ extension DHT {
             if let operation { node.answered.append(operation) }
         }
         if let operation {
-            for case .whole(let value) in reply.values { deliver(value, to: operation) }
+            for case .whole(let value) in reply.values { deliver(value, to: operation, at: now) }
         }
         step(key, at: now)
     }

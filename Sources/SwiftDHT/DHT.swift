@@ -4,7 +4,8 @@ public import SansIO
 ///
 /// Give it every datagram of its sockets, carry out the effects it returns in order, and call ``advance(to:)`` at
 /// ``deadline``. Gets, puts and listens may be started at any time; while nobody is known they wait for a connection.
-/// Nothing is delivered or stored that its signer did not sign; encrypted values are handed over as they are.
+/// Nothing is delivered or stored that its signer did not sign, which the driver finds out on another thread; encrypted
+/// values are handed over as they are.
 public struct DHT: Machine {
     /// What the node waits for.
     enum Timer: Hashable, Sendable {
@@ -32,7 +33,8 @@ public struct DHT: Machine {
     public let nodeID: NodeID
     /// What the node does and how much it holds.
     public let configuration: Configuration
-    let verifier: any ValueVerifier
+    /// Examines values in place; `nil` leaves that to the driver.
+    let verifier: (any ValueVerifier)?
     let clock: WallClock
 
     var random: RandomSource
@@ -52,6 +54,7 @@ public struct DHT: Machine {
     var lastSocket: UInt32
 
     var storage = Storage()
+    var examinations = Examinations()
     var listeners = RemoteListeners()
     var transfers = Transfers()
     var fragments = FragmentQueue()
@@ -67,10 +70,11 @@ public struct DHT: Machine {
 
     /// Creates a node that knows nobody.
     ///
-    /// `clock` says when values were created; an error of minutes makes short-lived values vanish.
+    /// `clock` says when values were created; an error of minutes makes short-lived values vanish. With a `verifier`,
+    /// signatures are checked in place, as simulations may; without, each check is an ``Effect/examine(_:as:)``.
     public init(
-        configuration: Configuration = Configuration(), id: NodeID, verifier: any ValueVerifier, clock: WallClock,
-        random: RandomSource
+        configuration: Configuration = Configuration(), id: NodeID, verifier: (any ValueVerifier)? = nil,
+        clock: WallClock, random: RandomSource
     ) {
         self.configuration = configuration
         nodeID = id

@@ -16,8 +16,10 @@ struct Operation: Sendable {
     var remaining: [IPAddress.Family] = []
     /// How many nodes answered, or acknowledged.
     var answers = 0
-    /// Whether `finished` was reported; permanent puts go on after it.
-    var isFinished = false
+    /// How it ended. Permanent puts go on after it; a get has it reported once what it found is examined.
+    var outcome: DHT.Outcome?
+    /// Whether ``outcome`` is settled.
+    var isFinished: Bool { outcome != nil }
 
     init(key: InfoHash, kind: Kind) {
         self.key = key

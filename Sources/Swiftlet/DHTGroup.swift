@@ -8,6 +8,7 @@ internal import SansIO
 public final class DHTGroup: Sendable {
     let loop: EventLoop
     private let resolver = Locked(Resolver?.none)
+    private let worker = Locked(Worker?.none)
 
     /// Starts the thread.
     public init() throws(NodeError) {
@@ -21,6 +22,7 @@ public final class DHTGroup: Sendable {
     /// Ends the thread. Nodes that still run fall silent.
     public func close() {
         resolver.with { $0?.shutdown() }
+        worker.with { $0?.shutdown() }
         loop.shutdown()
     }
 
@@ -29,6 +31,30 @@ public final class DHTGroup: Sendable {
         if let address = IPAddress(host.host) { return [Endpoint(address, port: host.port)] }
         return try? await sharedResolver()?.resolve(host.host, port: host.port)
     }
+
+    /// Runs `work` on a thread for keys, and `completion` on the loop's, with `nil` when it could not be done.
+    func run<Value: Sendable>(
+        _ work: @escaping @Sendable () -> Value, completion: @escaping (Value?) -> Void
+    ) {
+        guard let worker = sharedWorker() else { return completion(nil) }
+        worker.run(work) { completion(try? $0.get()) }
+    }
+
+    private func sharedWorker() -> Worker? {
+        worker.with { worker in
+            if worker == nil {
+                var configuration = Worker.Configuration()
+                configuration.name = "dht keys"
+                configuration.threads = 1
+                configuration.queueLimit = Self.workLimit
+                worker = try? Worker(for: loop, configuration)
+            }
+            return worker
+        }
+    }
+
+    /// Pieces of work that may wait for the thread, of all nodes together.
+    private static let workLimit = 4096
 
     private func sharedResolver() -> Resolver? {
         resolver.with { resolver in

@@ -63,7 +63,7 @@ public actor DHTNode {
         var random = RandomSource.system
         nodeID = configuration.nodeID ?? NodeID.random(using: &random)
         let driver = DHTDriver(
-            id: nodeID, configuration: configuration.dht, sockets: sockets, loop: self.group.loop)
+            id: nodeID, configuration: configuration.dht, sockets: sockets, group: self.group)
         self.driver = driver
         do throws(Errno) {
             try driver.start(discoveryLog: configuration.findsNeighbours ? configuration.logger : nil) {

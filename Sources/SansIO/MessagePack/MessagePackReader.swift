@@ -192,6 +192,35 @@ public struct MessagePackReader: ~Escapable {
         return count
     }
 
+    /// Reads a timestamp (extension type -1) as nanoseconds since the Unix epoch; one beyond 64 bits is refused.
+    @_lifetime(self: copy self)
+    public mutating func readTimestamp() throws(WireError) -> Int64 {
+        let start = offset
+        let width: Int
+        switch try reader.read(UInt8.self) {
+        case 0xD6: width = 4
+        case 0xD7: width = 8
+        case 0xC7: width = Int(try reader.read(UInt8.self))
+        default: throw .malformed("timestamp", at: start)
+        }
+        guard try reader.read(Int8.self) == -1 else { throw .malformed("timestamp", at: start) }
+        let (seconds, nanoseconds): (Int64, UInt32)
+        switch width {
+        case 4: (seconds, nanoseconds) = (Int64(try reader.read(UInt32.self)), 0)
+        case 8:
+            let word: UInt64 = try reader.read()
+            (seconds, nanoseconds) = (Int64(word & 0x3_FFFF_FFFF), UInt32(word >> 34))
+        case 12:
+            nanoseconds = try reader.read()
+            seconds = try reader.read()
+        default: throw .malformed("timestamp", at: start)
+        }
+        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, carry) = scaled.addingReportingOverflow(Int64(nanoseconds))
+        guard nanoseconds < 1_000_000_000, !overflow, !carry else { throw .malformed("timestamp", at: start) }
+        return sum
+    }
+
     /// Skips one whole object.
     @_lifetime(self: copy self)
     public mutating func skip() throws(WireError) {

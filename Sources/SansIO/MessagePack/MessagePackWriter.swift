@@ -66,6 +66,21 @@ public struct MessagePackWriter: Sendable {
     /// Writes `true` or `false`.
     public mutating func write(_ value: Bool) { writer.write(UInt8(value ? 0xC3 : 0xC2)) }
 
+    /// Writes nanoseconds since the Unix epoch as a timestamp (extension type -1), in the shortest form.
+    public mutating func write(timestamp: Int64) {
+        var (seconds, nanoseconds) = timestamp.quotientAndRemainder(dividingBy: 1_000_000_000)
+        if nanoseconds < 0 { (seconds, nanoseconds) = (seconds - 1, nanoseconds + 1_000_000_000) }
+        switch seconds {
+        case 0...0xFFFF_FFFF where nanoseconds == 0:
+            writer.write(UInt8(0xD6)); writer.write(Int8(-1)); writer.write(UInt32(seconds))
+        case 0...0x3_FFFF_FFFF:
+            writer.write(UInt8(0xD7)); writer.write(Int8(-1)); writer.write(UInt64(nanoseconds) << 34 | UInt64(seconds))
+        default:
+            writer.write(UInt8(0xC7)); writer.write(UInt8(12)); writer.write(Int8(-1))
+            writer.write(UInt32(nanoseconds)); writer.write(seconds)
+        }
+    }
+
     /// Writes an object that is MessagePack already.
     public mutating func write(packed bytes: [UInt8]) { writer.write(bytes) }
 

@@ -12,7 +12,7 @@ final class DHTDriver {
         case connection(IPAddress.Family, isConnected: Bool)
     }
 
-    private let loop: EventLoop
+    private let group: DHTGroup
     private let sockets: DHTSockets
     private var dht: DHT
     private var discovery: LocalDiscovery?
@@ -22,12 +22,13 @@ final class DHTDriver {
         perform(dht.advance(to: loop.now))
     }
 
-    init(id: NodeID, configuration: SwiftDHT.Configuration, sockets: DHTSockets, loop: EventLoop) {
-        self.loop = loop
+    init(id: NodeID, configuration: SwiftDHT.Configuration, sockets: DHTSockets, group: DHTGroup) {
+        self.group = group
         self.sockets = sockets
-        dht = DHT(
-            configuration: configuration, id: id, verifier: KeyVerifier(), clock: loop.wallClock, random: .system)
+        dht = DHT(configuration: configuration, id: id, clock: group.loop.wallClock, random: .system)
     }
+
+    private var loop: EventLoop { group.loop }
 
     var counters: DHT.Counters { dht.counters }
 
@@ -94,9 +95,19 @@ final class DHTDriver {
             case .status(let status, let family):
                 discovery?.connectionChanged(of: family, isConnected: status == .connected)
                 report(.connection(family, isConnected: status == .connected))
+            case .examine(let value, let id): examine(value, as: id)
             case .observedAddress, .ignored: break
             }
         }
         alarm.set(dht.deadline)
+    }
+
+    private func examine(_ value: Value, as id: ExaminationID) {
+        group.run {
+            Examination(of: value, by: KeyVerifier())
+        } completion: { [weak self] examination in
+            guard let self else { return }
+            perform(dht.examined(id, examination, at: loop.now))
+        }
     }
 }
