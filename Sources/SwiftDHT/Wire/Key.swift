@@ -51,6 +51,8 @@ enum Key: UInt64 {
     case userType = 0x75_7479_7065  // utype
     // Exported nodes.
     case socketAddress = 0x6164_6472  // addr
+    // Announcements over multicast.
+    case discovery = 0x64_6874  // dht
 
     /// The identifier of a value has the key of a node's.
     static let valueIdentifier = Key.identifier
