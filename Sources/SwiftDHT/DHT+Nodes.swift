@@ -162,8 +162,9 @@ extension DHT {
     /// Whether a family is connected, from what is known now.
     mutating func updateStatus(of family: IPAddress.Family, at now: Instant) {
         let network = networks[family]
+        let freshness = Freshness(configuration, at: now)
         let status: Status =
-            if !network.silence.isTotal, network.nodes.nodes.contains(where: { $0.isGood(configuration, at: now) }) {
+            if !network.silence.isTotal, network.nodes.nodes.contains(where: { $0.isGood(freshness) }) {
                 .connected
             } else if network.bootstrapPings > 0 || network.nodes.nodes.contains(where: { !$0.isExpired }) {
                 .connecting

@@ -31,7 +31,8 @@ public struct DHT: Machine {
 
     /// The identifier under which this node is known.
     public let nodeID: NodeID
-    let configuration: Configuration
+    /// What the node does and how much it holds.
+    public let configuration: Configuration
     /// Examines values in place; `nil` leaves that to the driver.
     let verifier: (any ValueVerifier)?
     let clock: WallClock

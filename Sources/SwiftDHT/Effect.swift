@@ -136,9 +136,9 @@ extension KnownNode {
     public var packed: [UInt8] {
         var writer = MessagePackWriter(capacity: 64)
         writer.writeMapHeader(2)
-        writer.write("id")
-        writer.write(id.bytes)
-        writer.write("addr")
+        writer.write(Key.identifier)
+        id.write(to: &writer)
+        writer.write(Key.socketAddress)
         writer.write(SocketAddress.encode(endpoint))
         return writer.bytes
     }

@@ -57,6 +57,19 @@ public struct InfoHash: Hashable, Sendable {
         return writer.bytes
     }
 
+    /// Writes the identifier as `bin`.
+    func write(to writer: inout MessagePackWriter) {
+        writer.writeBinaryHeader(Self.byteCount)
+        writeRaw(to: &writer)
+    }
+
+    /// Writes the 20 bytes as a part of a longer `bin`.
+    func writeRaw(to writer: inout MessagePackWriter) {
+        writer.write(raw: high)
+        writer.write(raw: middle)
+        writer.write(raw: low)
+    }
+
     /// The XOR distance to `other`; compare distances with `<`.
     public func distance(to other: InfoHash) -> InfoHash {
         InfoHash(high: high ^ other.high, middle: middle ^ other.middle, low: low ^ other.low)

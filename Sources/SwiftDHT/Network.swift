@@ -50,7 +50,8 @@ struct Network: Sendable {
     func closestGood(
         to target: NodeID, limit: Int, configuration: Configuration, at now: Instant
     ) -> [RemoteNode] {
-        nodes.closest(to: target, limit: limit) { $0.isGood(configuration, at: now) }
+        let freshness = Freshness(configuration, at: now)
+        return nodes.closest(to: target, limit: limit) { $0.isGood(freshness) }
     }
 
     /// How long to wait for the answer to a first attempt at `node`.

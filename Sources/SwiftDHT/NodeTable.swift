@@ -71,15 +71,33 @@ struct NodeTable: Sendable {
 
     /// Up to `limit` nodes for which `isWanted` holds, closest to `target` first.
     func closest(to target: NodeID, limit: Int, where isWanted: (RemoteNode) -> Bool) -> [RemoteNode] {
+        guard limit > 0 else { return [] }
         var prefix = longestPrefix(of: target, holding: limit)
         while true {
-            let found = nodes[range(of: target, prefix: prefix)].filter(isWanted)
-            if found.count >= limit || prefix == 0 {
-                let sorted = found.sorted { $0.id.isCloser(to: target, than: $1.id) }
-                return sorted.count <= limit ? sorted : Array(sorted[..<limit])
-            }
+            let found = nearest(to: target, in: range(of: target, prefix: prefix), limit: limit, where: isWanted)
+            if found.count == limit || prefix == 0 { return found.map { nodes[$0.index] } }
             prefix -= 1
         }
+    }
+
+    /// The positions of up to `limit` wanted nodes of a range, closest first.
+    private func nearest(
+        to target: NodeID, in range: Range<Int>, limit: Int, where isWanted: (RemoteNode) -> Bool
+    ) -> [(distance: NodeID, index: Int)] {
+        var found: [(distance: NodeID, index: Int)] = []
+        found.reserveCapacity(min(limit, range.count))
+        for index in range where isWanted(nodes[index]) {
+            let distance = nodes[index].id.distance(to: target)
+            var place = found.count
+            if place == limit {
+                guard distance < found[limit - 1].distance else { continue }
+                found.removeLast()
+                place -= 1
+            }
+            while place > 0, distance < found[place - 1].distance { place -= 1 }
+            found.insert((distance, index), at: place)
+        }
+        return found
     }
 
     /// The nodes whose identifiers share the first `prefix` bits with `target`.
@@ -92,12 +110,17 @@ struct NodeTable: Sendable {
     }
 
     /// The longest prefix of `target` shared by at least `count` nodes; 0 when there are not as many.
+    ///
+    /// Those who share it are neighbours of the target's own position, so that few windows come into question.
     private func longestPrefix(of target: NodeID, holding count: Int) -> Int {
-        var (low, high) = (0, NodeID.bitCount)
-        while low < high {
-            let middle = (low + high + 1) / 2
-            if range(of: target, prefix: middle).count >= count { low = middle } else { high = middle - 1 }
+        guard count <= nodes.count else { return 0 }
+        let position = position(of: target)
+        var longest = 0
+        for start in max(0, position - count)...min(position, nodes.count - count) {
+            let shared = min(
+                target.commonPrefix(with: nodes[start].id), target.commonPrefix(with: nodes[start + count - 1].id))
+            longest = max(longest, shared)
         }
-        return low
+        return longest
     }
 }

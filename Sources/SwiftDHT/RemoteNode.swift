@@ -1,5 +1,16 @@
 internal import SansIO
 
+/// After which instants a node must have been heard, and have replied, to count as good.
+struct Freshness: Sendable {
+    let heard: Instant
+    let replied: Instant
+
+    init(_ configuration: Configuration, at now: Instant) {
+        heard = now.advanced(by: .zero - configuration.hearingFreshness)
+        replied = now.advanced(by: .zero - configuration.replyFreshness)
+    }
+}
+
 /// What is known of another node.
 struct RemoteNode: Sendable {
     let id: NodeID
@@ -35,9 +46,13 @@ struct RemoteNode: Sendable {
 
     /// Whether the node may be listed to others.
     func isGood(_ configuration: Configuration, at now: Instant) -> Bool {
+        isGood(Freshness(configuration, at: now))
+    }
+
+    /// Whether the node may be listed to others; for many nodes at the same instant.
+    func isGood(_ freshness: Freshness) -> Bool {
         guard !isExpired, let replied, let heard else { return false }
-        return replied.duration(to: now) < configuration.replyFreshness
-            && heard.duration(to: now) < configuration.hearingFreshness
+        return replied > freshness.replied && heard > freshness.heard
     }
 
     /// Whether nothing came from it for so long that what others say about its address counts.
