@@ -61,6 +61,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     var timers = LoopTimers()
     /// Where the loop's streams read into; nobody keeps a view of it.
     let readBuffer = ReadBuffer()
+    /// Memory for datagrams of any size, for all sockets of the loop that need no batch of their own. Loop thread only.
+    public private(set) lazy var sharedBatch = DatagramBatch(slots: 8, slotSize: 65_535)
 
     /// Opens the loop's descriptors and starts its thread.
     public init(_ configuration: Configuration = Configuration()) throws(Errno) {

@@ -114,7 +114,7 @@ struct DHTCommand: AsyncParsableCommand {
 
     /// Starts a node; waits until the network answers where the command needs it.
     fileprivate static func start(_ global: GlobalOptions, waits: Bool) async throws -> DHTNode {
-        let configuration = global.configuration
+        let configuration = global.dhtConfiguration
         if waits { global.noteJoining() }
         let node: DHTNode
         do throws(NodeError) { node = try await DHTNode(configuration: configuration) } catch { throw Failure(error) }

@@ -63,6 +63,16 @@ struct GlobalOptions: ParsableArguments {
         return configuration
     }
 
+    var dhtConfiguration: DHTNode.Configuration {
+        let node = configuration
+        var configuration = DHTNode.Configuration()
+        configuration.bootstrap = node.bootstrap
+        configuration.addresses = node.addresses
+        configuration.port = node.port
+        configuration.logger = node.logger
+        return configuration
+    }
+
     /// Runs a command's work and turns its failure into one line and a code.
     func run(_ body: () async throws -> Void) async throws {
         do {

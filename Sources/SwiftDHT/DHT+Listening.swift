@@ -26,8 +26,18 @@ extension DHT {
     private mutating func report(
         _ value: Value, to id: OperationID, from holder: KnownValues.Holder, until expires: Instant?, at now: Instant
     ) {
-        guard case .listen(let query, var known)? = operations[id]?.kind, query.matches(value) else { return }
-        guard known.contains(value) || known.count < configuration.knownValueLimit && isGenuine(value) else { return }
+        guard case .listen(let query, let known)? = operations[id]?.kind, query.matches(value) else { return }
+        if known.contains(value) { return report(genuine: value, to: id, from: holder, until: expires, at: now) }
+        guard known.count < configuration.knownValueLimit,
+            examine(value, for: .listen(id, holder, until: expires), at: now)
+        else { return outbox.append(.ignored(.overLimit)) }
+    }
+
+    mutating func report(
+        genuine value: Value, to id: OperationID, from holder: KnownValues.Holder, until expires: Instant?,
+        at now: Instant
+    ) {
+        guard case .listen(let query, var known)? = operations[id]?.kind else { return }
         let expires = expires ?? now.advanced(by: value.type.policy.lifetime)
         let isNews = known.insert(value, at: holder, until: expires)
         if let expiry = known.expiry(of: value.id) { timers.set(.knownValue(id, value.id), at: expiry) }

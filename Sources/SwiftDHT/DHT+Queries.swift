@@ -104,11 +104,11 @@ extension DHT {
             return answer(reply, transaction, to: source)
         }
         var room = configuration.answerLimit
-        let packed = matching.map(\.packed).prefix { bytes in
-            room -= bytes.count
+        let fitting = matching.prefix { entry in
+            room -= entry.packedSize
             return room >= 0
         }
-        let (items, fragments) = layout(Array(packed))
+        let (items, fragments) = layout(Array(fitting))
         reply.values = items
         answer(reply, transaction, to: source)
         sendFragments(of: fragments, transaction: transaction, to: source, at: now)
@@ -127,7 +127,8 @@ extension DHT {
         return false
     }
 
-    /// Stores what the rules allow. Every value is acknowledged, also a refused one: senders must not retry.
+    /// Stores what the rules allow. Every value is acknowledged once that is clear, also a refused one:
+    /// senders must not retry.
     private mutating func servePut(
         _ items: [ValueItem], at key: InfoHash, created: Int64?, _ transaction: UInt32, from sender: KnownNode,
         at now: Instant
@@ -140,18 +141,28 @@ extension DHT {
             return
         }
         let isFar = isTooFar(from: key, sender.endpoint.address.family, at: now)
+        let arrival = Examinations.Arrival(
+            key: key, created: created, source: sender.endpoint, transaction: transaction)
         for value in values {
-            if !isFar { store(value, at: key, created: created, from: sender.endpoint.address, at: now) }
-            var reply = emptyReply(to: sender.endpoint)
-            reply.valueID = value.id
-            answer(reply, transaction, to: sender.endpoint)
+            guard !isFar, !isKept(value, arrival, at: now) else { acknowledge(value.id, arrival); continue }
+            if !examine(value, for: .store(arrival), at: now) { outbox.append(.ignored(.overLimit)) }
         }
     }
 
-    /// Whether enough good nodes are closer to `key` than we are.
+    /// Tells the sender of a value that it was treated.
+    mutating func acknowledge(_ id: Value.ID, _ arrival: Examinations.Arrival) {
+        var reply = emptyReply(to: arrival.source)
+        reply.valueID = id
+        answer(reply, arrival.transaction, to: arrival.source)
+    }
+
+    /// Whether enough good nodes are closer to `key` than we are, those not counted that may be there to hide it.
     private func isTooFar(from key: InfoHash, _ family: IPAddress.Family, at now: Instant) -> Bool {
+        var spread = Spread(configuration, size: networks[family].plausibleSize(at: now))
         let closest = networks[family].closestGood(
-            to: key, limit: configuration.searchWidth, configuration: configuration, at: now)
+            to: key, limit: configuration.searchNodeLimit, configuration: configuration, at: now
+        ).filter { spread.counts(AddressPrefix($0.endpoint.address), fraction: $0.id.distance(to: key).fraction) }
+            .prefix(configuration.searchWidth)
         guard closest.count >= configuration.replication, let last = closest.last else { return false }
         return last.id.isCloser(to: key, than: nodeID)
     }
@@ -178,6 +189,6 @@ extension DHT {
         answer(reply, transaction, to: listener.endpoint)
         guard isNew == true else { return }
         let known = storage.entries(at: key).filter { listener.query.matches($0.value) }
-        push(known.map(\.packed), at: key, to: listener, at: now)
+        push(known, at: key, to: listener, at: now)
     }
 }

@@ -2,29 +2,42 @@ internal import SansIO
 
 /// What is stored here, and who hears about it.
 extension DHT {
+    /// Whether a value another node sends is stored here already, which prolongs its life, or too old to be.
+    mutating func isKept(_ value: Value, _ arrival: Examinations.Arrival, at now: Instant) -> Bool {
+        let created = creation(arrival.created, at: now)
+        guard created.advanced(by: value.type.policy.lifetime) > now else { return true }
+        let slot = Storage.Slot(key: arrival.key, id: value.id)
+        guard let known = storage.entry(slot), known.value.hasSameContent(as: value) else { return false }
+        refresh(slot, created: created, at: now)
+        return true
+    }
+
     /// Stores a value of another node, if its type's rules allow.
-    mutating func store(_ value: Value, at key: InfoHash, created: Int64?, from source: IPAddress, at now: Instant) {
+    mutating func store(
+        _ value: Value, _ examination: Examination, _ arrival: Examinations.Arrival, at now: Instant
+    ) {
+        let (key, source) = (arrival.key, arrival.source.address)
         let policy = value.type.policy
-        let created = creation(created, at: now)
+        let created = creation(arrival.created, at: now)
         let expires = created.advanced(by: policy.lifetime)
-        guard expires > now else { return }
+        guard let admitted = policy.admitted(value, examination, at: key, from: source) else { return }
         let slot = Storage.Slot(key: key, id: value.id)
-        let known = storage.entry(slot)
-        if let known, known.value.hasSameContent(as: value) { return refresh(slot, created: created, at: now) }
-        guard let admitted = policy.admitted(value, at: key, from: source, verifier: verifier) else { return }
-        if let known {
+        if let known = storage.entry(slot) {
             guard !known.value.hasSameContent(as: admitted) else { return refresh(slot, created: created, at: now) }
-            let rules = known.value.type.policy
-            guard rules.permitsEdit(of: known.value, to: admitted, at: key, verifier: verifier) else { return }
+            guard known.value.type.policy.permitsEdit(of: known.value, to: admitted, examination) else { return }
         }
-        // Our own permanent value keeps living as ours when somebody stores a later edit of it.
-        guard
-            storage.store(
-                admitted, at: key, expires: expires, source: SourceGroup(source), configuration: configuration)
-        else { return }
+        let entry = Storage.Entry(admitted, created: created, expires: expires, source: source)
+        guard write(entry, at: key, at: now) else { return }
         counters.valuesStored += 1
-        while let excess = storage.popExcess(limit: configuration.storageLimit) { announceLoss(of: excess, at: now) }
         announce(slot, at: now)
+    }
+
+    /// Writes a value, and tells of those that had to make room for it; `false` when there is no room for it itself.
+    mutating func write(_ entry: Storage.Entry, at key: InfoHash, at now: Instant) -> Bool {
+        let (isStored, displaced) = storage.store(entry, at: key, configuration: configuration)
+        for slot in displaced { announceLoss(of: slot, at: now) }
+        if !isStored { outbox.append(.ignored(.overLimit)) }
+        return isStored
     }
 
     /// Stores a value of our own, so that we answer for it like any other node.
@@ -33,16 +46,14 @@ extension DHT {
         let expires = record.isPermanent ? nil : record.created.advanced(by: record.value.type.policy.lifetime)
         if let known = storage.entry(slot), known.source != nil, !known.value.hasSameContent(as: record.value) {
             let rules = known.value.type.policy
-            guard rules.permitsEdit(of: known.value, to: record.value, at: key, verifier: verifier) else { return }
+            guard rules.permitsEdit(of: known.value, to: record.value, .needless) else { return }
         }
-        guard storage.store(record.value, at: key, expires: expires, source: nil, configuration: configuration) else {
-            return
-        }
-        announce(slot, at: now)
+        let entry = Storage.Entry(record.value, created: record.created, expires: expires, source: nil)
+        if write(entry, at: key, at: now) { announce(slot, at: now) }
     }
 
     /// When a value was created: as its sender says, but never in the future.
-    private func creation(_ created: Int64?, at now: Instant) -> Instant {
+    func creation(_ created: Int64?, at now: Instant) -> Instant {
         guard let created else { return now }
         let age = clock.unixSeconds(at: now).subtractingReportingOverflow(created)
         guard !age.overflow else { return Instant(nanoseconds: .min) }
@@ -54,7 +65,9 @@ extension DHT {
     mutating func refresh(_ slot: Storage.Slot, created: Instant, at now: Instant) {
         guard let entry = storage.entry(slot) else { return }
         let expires = created.advanced(by: entry.value.type.policy.lifetime)
-        if let old = entry.expires { storage.extend(slot, to: max(old, expires)) }
+        if let old = entry.expires {
+            storage.extend(slot, created: max(entry.created, created), to: max(old, expires))
+        }
         for listener in listeners[slot.key] { push(refreshed: slot.id, at: slot.key, to: listener, at: now) }
         for operation in localListens[slot.key] ?? [] {
             refreshKnownValue(slot.id, of: operation, at: .local, now: now)
@@ -62,10 +75,10 @@ extension DHT {
     }
 
     /// Tells everyone who listens about a value that is new or changed.
-    private mutating func announce(_ slot: Storage.Slot, at now: Instant) {
+    mutating func announce(_ slot: Storage.Slot, at now: Instant) {
         guard let entry = storage.entry(slot) else { return }
         for listener in listeners[slot.key] where listener.query.matches(entry.value) {
-            push([entry.packed], at: slot.key, to: listener, at: now)
+            push([entry], at: slot.key, to: listener, at: now)
         }
         for operation in localListens[slot.key] ?? [] { reportLocal(entry, to: operation, at: now) }
     }
@@ -84,22 +97,32 @@ extension DHT {
     // MARK: Pushes to listeners
 
     /// Pushes values, as many messages as it takes.
-    mutating func push(_ packed: [[UInt8]], at key: InfoHash, to listener: RemoteListener, at now: Instant) {
+    mutating func push(_ entries: [Storage.Entry], at key: InfoHash, to listener: RemoteListener, at now: Instant) {
         var start = 0
-        while start < packed.count {
+        while start < entries.count {
             var (end, size) = (start, 0)
-            while end < packed.count, end == start || size + packed[end].count <= configuration.pushLimit {
-                size += packed[end].count
+            while end < entries.count, end == start || size + entries[end].packedSize <= configuration.pushLimit {
+                size += entries[end].packedSize
                 end += 1
             }
-            pushPart(Array(packed[start..<end]), at: key, to: listener, at: now)
+            pushPart(Array(entries[start..<end]), at: key, to: listener, at: now)
             start = end
         }
     }
 
-    private mutating func pushPart(_ packed: [[UInt8]], at key: InfoHash, to listener: RemoteListener, at now: Instant)
-    {
-        let (items, fragments) = layout(packed)
+    /// How stored values travel: inside the message, or announced by size and followed by fragments.
+    func layout(_ entries: [Storage.Entry]) -> (items: [ValueItem], fragments: [[UInt8]]) {
+        let total = entries.reduce(0) { $0 + $1.packedSize }
+        if total < configuration.inlineLimit, entries.count < configuration.inlineCountLimit {
+            return (entries.map { .whole($0.value) }, [])
+        }
+        return (entries.map { .announced($0.packedSize) }, entries.map(\.value.packed))
+    }
+
+    private mutating func pushPart(
+        _ entries: [Storage.Entry], at key: InfoHash, to listener: RemoteListener, at now: Instant
+    ) {
+        let (items, fragments) = layout(entries)
         guard listener.acknowledges else {
             var reply = Reply(sender: nodeID, observed: listener.endpoint.address)
             reply.token = tokens.token(for: listener.endpoint)

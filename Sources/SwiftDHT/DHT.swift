@@ -4,20 +4,21 @@ public import SansIO
 ///
 /// Give it every datagram of its sockets, carry out the effects it returns in order, and call ``advance(to:)`` at
 /// ``deadline``. Gets, puts and listens may be started at any time; while nobody is known they wait for a connection.
-/// Nothing is delivered or stored that its signer did not sign; encrypted values are handed over as they are.
+/// Nothing is delivered or stored that its signer did not sign, which the driver finds out on another thread; encrypted
+/// values are handed over as they are.
 public struct DHT: Machine {
     /// What the node waits for.
     enum Timer: Hashable, Sendable {
         case request(UInt32)
-        case hedge(UInt32)
         case search(SearchKey)
         case operation(OperationID)
         case knownValue(OperationID, Value.ID)
         case maintenance(IPAddress.Family)
         case transfer(Transfers.Name)
         case expiry
+        case storage
         case secret
-        case bootstrap
+        case reconnect(IPAddress.Family)
         case fragments
     }
 
@@ -30,8 +31,10 @@ public struct DHT: Machine {
 
     /// The identifier under which this node is known.
     public let nodeID: NodeID
-    let configuration: Configuration
-    let verifier: any ValueVerifier
+    /// What the node does and how much it holds.
+    public let configuration: Configuration
+    /// Examines values in place; `nil` leaves that to the driver.
+    let verifier: (any ValueVerifier)?
     let clock: WallClock
 
     var random: RandomSource
@@ -40,36 +43,38 @@ public struct DHT: Machine {
     var outbox: [Effect] = []
     private var isStarted = false
 
-    var networks = Networks()
+    var networks: Networks
     var pending: [UInt32: PendingRequest] = [:]
-    var lastTransaction: UInt32
     var searches: [SearchKey: Search] = [:]
     var operations: [OperationID: Operation] = [:]
     /// Our listens by key, as the local storage notifies them.
     var localListens: [InfoHash: [OperationID]] = [:]
     var sockets: [UInt32: Socket] = [:]
-    var lastSocket: UInt32
 
     var storage = Storage()
+    var examinations = Examinations()
+    var handovers = Handovers()
     var listeners = RemoteListeners()
     var transfers = Transfers()
     var fragments = FragmentQueue()
     var tokens: TokenMint
     var rate = RateLimit()
+    var proofs = ProvenAddresses()
+    var withheld = WithheldRequests()
     var bans = BanList()
     var observed = ObservedAddresses()
     var bootstrapEndpoints: [Endpoint] = []
-    var bootstrapWait: Duration
 
     /// What happened so far.
     public internal(set) var counters = Counters()
 
     /// Creates a node that knows nobody.
     ///
-    /// `clock` says when values were created; an error of minutes makes short-lived values vanish.
+    /// `clock` says when values were created; an error of minutes makes short-lived values vanish. With a `verifier`,
+    /// signatures are checked in place, as simulations may; without, each check is an ``Effect/examine(_:as:)``.
     public init(
-        configuration: Configuration = Configuration(), id: NodeID, verifier: any ValueVerifier, clock: WallClock,
-        random: RandomSource
+        configuration: Configuration = Configuration(), id: NodeID, verifier: (any ValueVerifier)? = nil,
+        clock: WallClock, random: RandomSource
     ) {
         self.configuration = configuration
         nodeID = id
@@ -77,9 +82,7 @@ public struct DHT: Machine {
         self.clock = clock
         self.random = random
         tokens = TokenMint(random: &self.random)
-        lastTransaction = UInt32(truncatingIfNeeded: self.random.next())
-        lastSocket = UInt32(truncatingIfNeeded: self.random.next())
-        bootstrapWait = configuration.bootstrapInterval
+        networks = Networks(configuration)
     }
 
     /// When ``advance(to:)`` next has something to do; `nil` before the first input.
@@ -114,6 +117,7 @@ public struct DHT: Machine {
         for family in IPAddress.Family.allCases { timers.set(.maintenance(family), at: now.advanced(by: first)) }
         timers.set(.expiry, at: now.advanced(by: random.duration(in: .seconds(120)...(.seconds(360)))))
         timers.set(.secret, at: now.advanced(by: random.duration(in: configuration.tokenInterval)))
+        timers.set(.storage, at: now.advanced(by: random.duration(in: configuration.maintenanceInterval)))
     }
 
     /// Hands over the effects collected.
@@ -126,17 +130,17 @@ public struct DHT: Machine {
     private mutating func fire(_ timer: Timer, at now: Instant) {
         switch timer {
         case .request(let transaction): requestTimedOut(transaction, at: now)
-        case .hedge(let transaction): answerIsSlow(transaction, at: now)
         case .search(let key): step(key, at: now)
-        case .operation(let operation): operationTimedOut(operation)
+        case .operation(let operation): operationTimedOut(operation, at: now)
         case .knownValue(let operation, let id): expireKnownValue(id, of: operation, at: now)
         case .maintenance(let family): maintain(family, at: now)
         case .transfer(let name): transferTimedOut(name, at: now)
         case .expiry: expireEverything(at: now)
+        case .storage: maintainStorage(at: now)
         case .secret:
             tokens.rotate(random: &random)
             timers.set(.secret, at: now.advanced(by: random.duration(in: configuration.tokenInterval)))
-        case .bootstrap: bootstrapAgain(at: now)
+        case .reconnect(let family): reconnect(family, at: now)
         case .fragments: sendFragments(at: now)
         }
     }

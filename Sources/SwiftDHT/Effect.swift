@@ -11,6 +11,9 @@ extension DHT {
         case expired(Value.ID, for: OperationID)
         /// A get or put came to its end; of a permanent put, its first round. A listen only ends when refused.
         case finished(OperationID, Outcome)
+        /// Find out whether a value is what it says, off the node's thread, and report it with
+        /// ``DHT/examined(_:_:at:)``. At most ``Configuration/examinationConcurrency`` are out at a time.
+        case examine(Value, as: ExaminationID)
         /// The connection of one family changed.
         case status(Status, IPAddress.Family)
         /// The address most others see us at changed.
@@ -53,6 +56,8 @@ extension DHT {
         case banned
         /// The sender asks too much.
         case rateLimited
+        /// The sender's address is not proven, and too much waits for a proof already.
+        case unproven
         /// A reply or update nobody waits for.
         case unsolicited
         /// Fragments nobody waits for, or over a limit.
@@ -61,6 +66,8 @@ extension DHT {
         case overLimit
         /// The operation identifier is in use or unknown.
         case operationIdentifier
+        /// The examination was not asked for.
+        case examinationIdentifier
     }
 
     /// What happened since the node was created.
@@ -107,6 +114,11 @@ extension KnownNode {
     /// Reads an exported node.
     public init(decoding bytes: [UInt8]) throws(WireError) {
         var reader = MessagePackReader(bytes.span)
+        try self.init(from: &reader)
+    }
+
+    @_lifetime(reader: copy reader)
+    init(from reader: inout MessagePackReader) throws(WireError) {
         var (id, endpoint): (NodeID?, Endpoint?) = (nil, nil)
         for _ in 0..<(try reader.readMapHeader()) {
             switch try reader.readKey() {
@@ -124,9 +136,9 @@ extension KnownNode {
     public var packed: [UInt8] {
         var writer = MessagePackWriter(capacity: 64)
         writer.writeMapHeader(2)
-        writer.write("id")
-        writer.write(id.bytes)
-        writer.write("addr")
+        writer.write(Key.identifier)
+        id.write(to: &writer)
+        writer.write(Key.socketAddress)
         writer.write(SocketAddress.encode(endpoint))
         return writer.bytes
     }

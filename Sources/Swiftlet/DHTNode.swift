@@ -5,7 +5,7 @@ public import SwiftDHT
 
 /// A node of the DHT alone, without an account: stores for others, and asks for its user.
 ///
-/// Runs on one thread of its own; ``close()`` ends it.
+/// Runs on one thread of its own, or on that of its ``DHTGroup``; ``close()`` ends it.
 public actor DHTNode {
     /// What an operation yields.
     public enum Update: Hashable, Sendable {
@@ -17,9 +17,10 @@ public actor DHTNode {
         case finished(DHT.Outcome)
     }
 
-    private let loop: EventLoop
-    private let resolver: Resolver
-    private let configuration: Node.Configuration
+    private let group: DHTGroup
+    /// Whether the group is this node's alone, and ends with it.
+    private let ownsGroup: Bool
+    private let configuration: Configuration
     private var driver: DHTDriver?
     private var lastOperation: UInt64 = 0
     private var operations: [OperationID: AsyncStream<Update>.Continuation] = [:]
@@ -38,36 +39,49 @@ public actor DHTNode {
 
     /// The node's thread, on which everything isolated to it runs.
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
-        // The loop lives as long as this node, which holds it.
-        unsafe loop.asUnownedSerialExecutor()
+        // The loop lives as long as this node, which holds its group.
+        unsafe group.loop.asUnownedSerialExecutor()
     }
 
+    private var loop: EventLoop { group.loop }
+
     /// Binds the sockets and enters the network.
-    public init(configuration: Node.Configuration = Node.Configuration()) async throws(NodeError) {
+    ///
+    /// - Parameter group: The thread to run on, shared with other nodes; `nil` for one of the node's own.
+    public init(
+        configuration: Configuration = Configuration(), in group: DHTGroup? = nil
+    ) async throws(NodeError) {
         self.configuration = configuration
         (connections, connectionsInput) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
         let sockets: DHTSockets
         do throws(Errno) {
-            sockets = try DHTSockets(addresses: configuration.dhtAddresses, port: configuration.port)
-            loop = try EventLoop()
-            resolver = try Resolver(for: loop)
+            sockets = try DHTSockets(addresses: configuration.boundAddresses, port: configuration.port)
         } catch { throw NodeError.binding(error, port: configuration.port) }
+        self.group = if let group { group } else { try DHTGroup() }
+        ownsGroup = group == nil
         localEndpoints = sockets.endpoints
         var random = RandomSource.system
-        nodeID = NodeID.random(using: &random)
-        let driver = DHTDriver(id: nodeID, sockets: sockets, loop: loop)
+        nodeID = configuration.nodeID ?? NodeID.random(using: &random)
+        let driver = DHTDriver(
+            id: nodeID, configuration: configuration.dht, sockets: sockets, group: self.group)
         self.driver = driver
         do throws(Errno) {
-            try driver.start { [weak self] event in self?.assumeIsolated { $0.happened(event) } }
-        } catch { throw NodeError(error) }
-        for name in configuration.bootstrap {
-            guard let endpoints = try? await resolver.resolve(name.host, port: name.port) else {
-                configuration.logger.info("bootstrap has no address", metadata: ["name": "\(name)"])
-                unresolvedHosts.append(name)
-                continue
+            try driver.start(discoveryLog: configuration.findsNeighbours ? configuration.logger : nil) {
+                [weak self] event in self?.assumeIsolated { $0.happened(event) }
             }
-            self.driver?.bootstrap(endpoints)
+        } catch { throw NodeError(error) }
+        for host in configuration.bootstrap where await !bootstrap(from: host) { unresolvedHosts.append(host) }
+    }
+
+    /// Enters the network through one more host; `false` when it has no address.
+    @discardableResult
+    public func bootstrap(from host: Node.Configuration.Bootstrap) async -> Bool {
+        guard let endpoints = await group.endpoints(of: host) else {
+            configuration.logger.info("bootstrap has no address", metadata: ["name": "\(host)"])
+            return false
         }
+        driver?.bootstrap(endpoints)
+        return true
     }
 
     /// Waits until the DHT answers; `false` when it did not within `patience`, or when no host that was to be asked has
@@ -98,6 +112,9 @@ public actor DHTNode {
     /// What happened since the node began.
     public var counters: DHT.Counters { driver?.counters ?? DHT.Counters() }
 
+    /// What the node knows and does now; `nil` once it is closed.
+    public var snapshot: DHT.Snapshot? { driver?.snapshot }
+
     /// Ends the node.
     public func close() {
         guard let driver else { return }
@@ -107,8 +124,7 @@ public actor DHTNode {
         for input in operations.values { input.finish() }
         operations = [:]
         connectionsInput.finish()
-        resolver.shutdown()
-        loop.shutdown()
+        if ownsGroup { group.close() }
     }
 
     private func begin(_ order: (DHTDriver, OperationID) -> Void) -> AsyncStream<Update> {

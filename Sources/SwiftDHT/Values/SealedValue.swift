@@ -48,7 +48,7 @@ extension Value {
     }
 
     /// Whether the value may be delivered: unsigned, encrypted, or signed by its owner.
-    public func isGenuine(verifier: some ValueVerifier) -> Bool {
+    public func isGenuine(verifier: any ValueVerifier) -> Bool {
         guard case .plain(let body, let signature?) = content else { return true }
         return body.isSigned(by: signature, verifier: verifier)
     }

@@ -79,6 +79,12 @@ public struct Value: Hashable, Sendable {
         return content + (pushType?.utf8.count ?? 0)
     }
 
+    /// About how much memory the value takes, in bytes, which is what limits count.
+    var footprint: Int { size + (body?.owner?.count ?? 0) + Self.overhead }
+
+    /// What a value takes besides its bytes: its place in an array and in the tables of its keeper, rounded up.
+    static let overhead = 256
+
     /// Whether both values say the same; priority and push type do not count.
     public func hasSameContent(as other: Value) -> Bool {
         guard id == other.id else { return false }

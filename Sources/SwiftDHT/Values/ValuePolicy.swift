@@ -1,5 +1,5 @@
 internal import Digests
-internal import SansIO
+package import SansIO
 
 /// How nodes store values of one type.
 public struct ValuePolicy: Hashable, Sendable {
@@ -20,30 +20,31 @@ public struct ValuePolicy: Hashable, Sendable {
     /// Returns what to store for `value` at `key`, or `nil` when the type's rules refuse it.
     ///
     /// `source` is the sender's address, which replaces the one a service announcement carries.
-    func admitted(_ value: Value, at key: InfoHash, from source: IPAddress?, verifier: any ValueVerifier) -> Value? {
-        guard value.size <= ValueType.sizeLimit else { return nil }
-        if isSecured, case .plain(let body, let signature?) = value.content {
-            guard body.isSigned(by: signature, verifier: verifier) else { return nil }
-        }
+    package func admitted(
+        _ value: Value, _ examination: Examination, at key: InfoHash, from source: IPAddress?
+    ) -> Value? {
+        guard value.size <= ValueType.sizeLimit, examination.isGenuine || !isSecured else { return nil }
         switch rule {
         case .any: return value
         case .message: return value.body.map(Self.addressesNoService) == true ? nil : value
         case .serviceAnnouncement: return Self.announcement(value, from: source)
-        case .certificate: return Self.certifiedKey(of: value, at: key, verifier: verifier) == nil ? nil : value
+        case .certificate: return examination.certifies(key) ? value : nil
         }
     }
 
     /// Whether `new` may take the place of `old` of the same identifier and key; both differ in content.
-    func permitsEdit(of old: Value, to new: Value, at key: InfoHash, verifier: any ValueVerifier) -> Bool {
+    ///
+    /// `examination` is that of `new`, which was admitted at the same key.
+    package func permitsEdit(of old: Value, to new: Value, _ examination: Examination) -> Bool {
         if isSecured, case .plain(let before, _?) = old.content, let owner = before.owner {
-            guard case .plain(let after, let signature?) = new.content, after.owner == owner else { return false }
-            guard after.isSigned(by: signature, verifier: verifier) else { return false }
+            guard case .plain(let after, _?) = new.content, after.owner == owner, examination.isGenuine else {
+                return false
+            }
             return after.sequence > before.sequence
                 || after.sequence == before.sequence && after.signedBytes == before.signedBytes
         }
-        guard rule == .certificate, new.type == .certificate else { return false }
-        guard let before = Self.certifiedKey(of: old, at: key, verifier: verifier) else { return false }
-        return before == Self.certifiedKey(of: new, at: key, verifier: verifier)
+        // Both were admitted at one key, so both certify the key that it is the identifier of.
+        return rule == .certificate && new.type == .certificate
     }
 
     /// A message that decodes and names no service reaches nobody.
@@ -70,14 +71,13 @@ public struct ValuePolicy: Hashable, Sendable {
         stored.content = .plain(body, signature: signature)
         return stored
     }
+}
 
-    /// The public key of a certificate value whose identifier is `key`: its SHA-1, or the SHA-1 of its SHA-256.
-    private static func certifiedKey(of value: Value, at key: InfoHash, verifier: any ValueVerifier) -> [UInt8]? {
-        guard case .plain(let body, _) = value.content, body.type == .certificate,
-            let publicKey = verifier.publicKey(inCertificate: body.data)
-        else { return nil }
-        let fits = InfoHash(hashing: publicKey) == key || InfoHash(hashing: Hash.sha256(publicKey)) == key
-        return fits ? publicKey : nil
+extension Examination {
+    /// Whether the certified key has `key` for an identifier: its SHA-1, or the SHA-1 of its SHA-256.
+    fileprivate func certifies(_ key: InfoHash) -> Bool {
+        guard let certifiedKey else { return false }
+        return InfoHash(hashing: certifiedKey) == key || InfoHash(hashing: Hash.sha256(certifiedKey)) == key
     }
 }
 

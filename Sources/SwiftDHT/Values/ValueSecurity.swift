@@ -1,4 +1,4 @@
-/// Checks what others signed. Given to the machine; must be fast and must not block.
+/// Checks what others signed, for ``Examination``. Must not block.
 public protocol ValueVerifier: Sendable {
     /// Whether `signature` (RSASSA-PKCS1-v1_5 with SHA-512) over `bytes` is by the key `owner` (DER SubjectPublicKeyInfo).
     func isValid(signature: [UInt8], of bytes: [UInt8], by owner: [UInt8]) -> Bool

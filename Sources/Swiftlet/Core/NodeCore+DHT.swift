@@ -30,6 +30,7 @@ extension NodeCore {
             case .expired(let value, let id):
                 guard case .presence(let contact) = operations[id] else { continue }
                 translated += announcementGone(value, of: contact)
+            case .examine(let value, let id): translated.append(begin(.examine(value), for: .examination(id)))
             case .observedAddress: break
             case .ignored(let reason): translated.append(.ignored(.dht(reason)))
             }
@@ -95,7 +96,7 @@ extension NodeCore {
         case .mail, .callReply:
             inbox.opening -= 1
             effects = openNext()
-        case .announcement, .description, .letter, .confirmation: break
+        case .announcement, .description, .letter, .confirmation, .examination: break
         }
         return effects + worked(for: purpose, result, at: now)
     }
@@ -111,6 +112,9 @@ extension NodeCore {
         case (.letter(let key, let id, let device), .value(let value)):
             return sealed(value, at: key, for: id, device: device, at: now)
         case (.confirmation(let key), .value(let value)): return confirmed(value, at: key, at: now)
+        case (.examination(let id), .examination(let examination)):
+            return introduce(dht.examined(id, examination, at: now), at: now)
+        case (.examination(let id), _): return introduce(dht.examined(id, nil, at: now), at: now)
         case (.mail(let mailbox), .body(let body)): return mailOpened(body, in: mailbox, at: now)
         case (.callReply(let link), .body(let body)): return callReplyOpened(body, for: link, at: now)
         case (.mail, _), (.callReply, _), (.announcement, _), (.letter, _), (.confirmation, _):

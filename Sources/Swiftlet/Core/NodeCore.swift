@@ -59,6 +59,8 @@ package struct NodeCore: Machine {
         case mail(Mailbox)
         /// A value at the key of a device that we asked for a link.
         case callReply(LinkID)
+        /// A value the DHT got and does not trust yet.
+        case examination(ExaminationID)
     }
 
     enum Timer: Hashable, Sendable {
@@ -120,8 +122,8 @@ package struct NodeCore: Machine {
         self.clock = clock
         self.random = random
         dht = DHT(
-            configuration: configuration.dht, id: NodeID(hashing: "node:\(account.deviceID)"), verifier: KeyVerifier(),
-            clock: clock, random: self.random.split())
+            configuration: configuration.dht, id: NodeID(hashing: "node:\(account.deviceID)"), clock: clock,
+            random: self.random.split())
         userAgent = UserAgent(configuration: configuration.sip, random: self.random.split())
         inbox = RequestInbox(treated: treatedRequests, limit: configuration.treatedRequestLimit)
         self.contacts = contacts
@@ -142,6 +144,16 @@ package struct NodeCore: Machine {
     /// Joins the DHT through these nodes. Legal again whenever they change.
     package mutating func bootstrap(_ endpoints: [Endpoint], at now: Instant) -> [Effect] {
         introduce(dht.bootstrap(endpoints, at: now), at: now)
+    }
+
+    /// Takes up a node of the DHT on one of the machine's links.
+    package mutating func meet(_ neighbour: KnownNode, at now: Instant) -> [Effect] {
+        introduce(dht.insert([neighbour], at: now), at: now)
+    }
+
+    /// The machine's links or addresses changed.
+    package mutating func linksChanged(at now: Instant) -> [Effect] {
+        introduce(dht.connectivityChanged(at: now), at: now)
     }
 
     // MARK: - Time

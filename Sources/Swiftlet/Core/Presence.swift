@@ -7,9 +7,9 @@ struct AnnouncedDevice: Hashable, Sendable {
     /// Its key; peers of 2019 announce none.
     let key: PublicKey?
 
-    /// Reads an announcement; `nil` for anything that is not a genuine one of `account`.
+    /// Reads an announcement, whose signature the DHT has checked; `nil` for anything that is not one of `account`.
     init?(_ value: Value, of account: AccountID) {
-        guard value.type == .userData, value.ownerID == InfoHash(account), value.isGenuine(verifier: KeyVerifier()),
+        guard value.type == .userData, value.ownerID == InfoHash(account),
             let data = value.body?.data, let announcement = try? DeviceAnnouncement(decoding: data),
             let id = DeviceID(decoding: announcement.device)
         else { return nil }

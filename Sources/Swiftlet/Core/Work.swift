@@ -1,7 +1,7 @@
 package import SecureChannel
 package import SwiftDHT
 
-/// A piece of work with a private key, a few milliseconds each, done off the event loop.
+/// A piece of work with a key, up to a few milliseconds each, done off the event loop.
 package enum Work: Sendable {
     /// Sign a body as the account.
     case sign(ValueBody, id: Value.ID)
@@ -9,10 +9,13 @@ package enum Work: Sendable {
     case seal(ValueBody, id: Value.ID, recipient: PublicKey)
     /// Decrypt a value sent to the device and check who signed it.
     case open(Value)
+    /// Check the signature or certificate of a value that others sent.
+    case examine(Value)
 
     package enum Result: Sendable {
         case value(Value)
         case body(ValueBody)
+        case examination(Examination)
         case failed
 
         fileprivate init(_ value: Value?) { self = value.map { .value($0) } ?? .failed }
@@ -30,6 +33,7 @@ package enum Work: Sendable {
         case .open(let value):
             let body = try? SealedValue.open(value, by: device, verifier: KeyVerifier())
             return body.map { .body($0) } ?? .failed
+        case .examine(let value): return .examination(Examination(of: value, by: KeyVerifier()))
         }
     }
 }

@@ -5,8 +5,6 @@ internal import SansIO
 ///
 /// Bound before a node starts, so that a port in use is known at once. Used on the loop's thread.
 final class DHTSockets {
-    /// OpenDHT sends datagrams of up to 64 KiB.
-    private let batch = DatagramBatch(slots: 8, slotSize: 65_535)
     private let sockets: [DatagramSocket]
 
     /// Binds one socket to each address.
@@ -38,7 +36,7 @@ final class DHTSockets {
     func start(on loop: EventLoop, received: @escaping (Span<UInt8>, Endpoint) -> Void) throws(Errno) {
         for socket in sockets {
             try? socket.requestBuffers(receive: 1 << 21, send: 1 << 21)
-            try socket.receive(on: loop, into: batch, received)
+            try socket.receive(on: loop, into: loop.sharedBatch, received)
         }
     }
 
