@@ -35,7 +35,7 @@ extension DHT {
         let key = SearchKey(key: operation.key, family: family)
         openSearch(key, at: now)
         switch operation.kind {
-        case .get: searches[key]?.gets.append(id)
+        case .get, .query: searches[key]?.gets.append(id)
         case .put: searches[key]?.puts.append(id)
         case .listen: searches[key]?.listens.append(id)
         }
@@ -142,6 +142,7 @@ extension DHT {
         if let operation, !noteProbe(operation, by: reply, in: key) {
             searches[key]?.update(reply.sender) { $0.answered.append(operation) }
             for case .whole(let value) in reply.values { deliver(value, to: operation, at: now) }
+            if let fields = reply.fields { deliver(fields, to: operation) }
         }
         step(key, at: now)
     }

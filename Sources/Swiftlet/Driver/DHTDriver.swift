@@ -76,7 +76,7 @@ final class DHTDriver {
             case .finished(let operation, let outcome): report(.finished(operation, outcome))
             case .status(let status, let family): report(.connection(family, isConnected: status == .connected))
             case .examine(let value, let id): examine(value, as: id)
-            case .observedAddress, .ignored: break
+            case .row, .observedAddress, .ignored: break
             }
         }
         alarm.set(dht.deadline)
