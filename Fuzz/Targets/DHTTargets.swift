@@ -71,4 +71,21 @@ extension FuzzTarget {
             try require((try? KnownNode(decoding: node.packed)) == node, "\(node) survives")
         }
     }
+
+    /// Datagrams of multicast discovery, to a parser and to a node that announces itself.
+    static let dhtDiscovery = FuzzTarget(name: "dht-discovery") { bytes throws(Finding) in
+        if let message = try? DiscoveryMessage(decoding: bytes) {
+            try require((try? DiscoveryMessage(decoding: message.encoded)) == message, "\(message) survives")
+        }
+        let id = NodeID(hashing: "us")
+        var machine = Discovery(id: id, ports: [.v4: 4222])
+        _ = machine.start(at: .zero)
+        let source = Endpoint(.v4(0xC000_0201), port: 8888)
+        let effects = machine.receive(bytes.span, from: source, at: .zero)
+        try require(effects.count == 1, "a datagram is answered, reported or refused, once")
+        for case .found(let node) in effects {
+            try require(node.id != id && node.endpoint.address == source.address, "\(node) is somebody at the source")
+        }
+        for case .send(_, let target) in effects { try require(target == source, "answers go to who asks") }
+    }
 }

@@ -10,6 +10,9 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <ifaddrs.h>
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <netdb.h>
 #include <stdint.h>
 #include <string.h>
@@ -113,6 +116,39 @@ static inline ssize_t clinux_sendto(int descriptor, const void *bytes, size_t co
     socklen_t length = clinux_pack(to, &storage);
     return sendto(descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&storage, length);
 }
+// Joins or leaves a multicast group on one interface; the group's own family says which option.
+static inline int clinux_membership(int descriptor, int joins, const struct clinux_address *group, uint32_t interface) {
+    struct group_req request;
+    memset(&request, 0, sizeof request);
+    request.gr_interface = interface;
+    clinux_pack(group, &request.gr_group);
+    int level = group->family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+    return setsockopt(descriptor, level, joins ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP, &request, sizeof request);
+}
+// Chooses the interface that datagrams to groups leave through.
+static inline int clinux_multicast_interface(int descriptor, int family, uint32_t interface) {
+    if (family == AF_INET6) {
+        return setsockopt(descriptor, IPPROTO_IPV6, IPV6_MULTICAST_IF, &interface, sizeof interface);
+    }
+    struct ip_mreqn request;
+    memset(&request, 0, sizeof request);
+    request.imr_ifindex = (int)interface;
+    return setsockopt(descriptor, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request);
+}
+// A socket that the kernel tells of changed links and addresses.
+static inline int clinux_open_link_news(void) {
+    int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (descriptor < 0) return -1;
+    struct sockaddr_nl address;
+    memset(&address, 0, sizeof address);
+    address.nl_family = AF_NETLINK;
+    address.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+    if (bind(descriptor, (struct sockaddr *)&address, sizeof address) == 0) return descriptor;
+    int error = errno;
+    close(descriptor);
+    errno = error;
+    return -1;
+}
 static inline int clinux_local_address(int descriptor, struct clinux_address *address) {
     struct sockaddr_storage storage;
     socklen_t length = sizeof storage;
@@ -147,3 +183,7 @@ static inline int clinux_signal_restore(int signal, const struct sigaction *old)
 // Hidden behind _GNU_SOURCE in <netdb.h>.
 static const int clinux_no_data = -5;
 static const int clinux_no_address_family = -9;
+
+// Hidden in <netinet/in.h> of older C libraries.
+static const int clinux_ip_multicast_all = 49;
+static const int clinux_ipv6_multicast_all = 29;

@@ -37,7 +37,7 @@ public final class DatagramSocket {
     /// What happened so far.
     public private(set) var counters = Counters()
 
-    private var descriptor: Descriptor?
+    var descriptor: Descriptor?
     private var attachment: (loop: EventLoop, registration: EventLoop.Registration)?
 
     /// Binds a socket.
@@ -45,8 +45,10 @@ public final class DatagramSocket {
     /// - Parameters:
     ///   - endpoint: The local address; port 0 lets the kernel choose. A link-local IPv6 address needs its scope.
     ///   - dualStack: Whether an IPv6 socket takes IPv4 traffic too; its sources then appear as IPv4.
-    public init(bindingTo endpoint: Endpoint, dualStack: Bool = false) throws(Errno) {
+    ///   - sharesPort: Whether other sockets that share it too may be bound to the same port.
+    public init(bindingTo endpoint: Endpoint, dualStack: Bool = false, sharesPort: Bool = false) throws(Errno) {
         let descriptor = try Descriptor.datagramSocket(endpoint.address.family)
+        if sharesPort { try descriptor.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1) }
         try descriptor.bind(to: endpoint, dualStack: dualStack)
         localEndpoint = try descriptor.localEndpoint()
         self.descriptor = consume descriptor
@@ -78,7 +80,7 @@ public final class DatagramSocket {
         guard unsafe clinux_connect(try number(), &form) == 0 else { throw .last }
     }
 
-    private func number() throws(Errno) -> Int32 {
+    func number() throws(Errno) -> Int32 {
         guard let number = descriptor?.rawValue else { throw .badDescriptor }
         return number
     }
@@ -89,11 +91,13 @@ public final class DatagramSocket {
 extension DatagramSocket {
     /// Delivers datagrams in each turn of `loop` in which some arrived, at most `limit` a turn. Loop thread only.
     ///
-    /// The span is valid during the call only. Ends with ``close()``. An error other than the swallowed ones ends it too,
-    /// and is handed to `failed`.
+    /// The span is valid during the call only. `drained` is called after the last datagram of a turn: what came of all of
+    /// them can be sent in one go. Ends with ``close()``. An error other than the swallowed ones ends it too, and is handed
+    /// to `failed`.
     public func receive(
         on loop: EventLoop, into batch: DatagramBatch, limit: Int = 128,
-        failed: @escaping (Errno) -> Void = { _ in }, _ handler: @escaping (Span<UInt8>, Endpoint) -> Void
+        failed: @escaping (Errno) -> Void = { _ in }, drained: @escaping () -> Void = {},
+        _ handler: @escaping (Span<UInt8>, Endpoint) -> Void
     ) throws(Errno) {
         guard descriptor != nil, attachment == nil else { throw descriptor == nil ? .badDescriptor : .busy }
         guard
@@ -103,6 +107,7 @@ extension DatagramSocket {
                     guard let self else { return }
                     do throws(Errno) {
                         _ = try receiveBatch(into: batch, limit: limit, handler)
+                        drained()
                     } catch {
                         close()
                         failed(error)

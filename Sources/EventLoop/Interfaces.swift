@@ -134,7 +134,7 @@ extension Interfaces.Address {
         }
     }
 
-    private static func length(of entry: ifaddrs) -> socklen_t {
+    static func length(of entry: ifaddrs) -> socklen_t {
         switch unsafe (entry.ifa_addr?.pointee.sa_family).map(Int32.init) {
         case AF_INET: socklen_t(MemoryLayout<sockaddr_in>.size)
         case AF_INET6: socklen_t(MemoryLayout<sockaddr_in6>.size)

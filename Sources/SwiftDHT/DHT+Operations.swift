@@ -97,6 +97,7 @@ extension DHT {
 
     /// Registers an operation; reports a refusal.
     private mutating func open(_ id: OperationID, _ operation: Operation, at now: Instant) -> Bool {
+        if operations[id]?.isLingering == true { end(id) }
         guard operations[id] == nil else {
             outbox.append(.ignored(.operationIdentifier))
             return false
@@ -119,27 +120,44 @@ extension DHT {
     }
 
     mutating func operationTimedOut(_ id: OperationID, at now: Instant) {
-        guard let operation = operations[id], !operation.isFinished else { return }
+        guard let operation = operations[id] else { return }
+        guard !operation.isLingering else { return end(id) }
         let outcome: Outcome =
             operation.answers > 0
             ? .completed(nodes: operation.answers) : operation.families.isEmpty ? .noNodes : .failed
         conclude(id, outcome, at: now)
     }
 
-    /// Reports the end of a get or put; permanent puts go on.
+    /// Settles how a get or put ended. Permanent puts go on, and others for a while where nodes were slow.
     private mutating func conclude(_ id: OperationID, _ outcome: Outcome, at now: Instant) {
         guard let operation = operations[id], !operation.isFinished else { return }
         timers.cancel(.operation(id))
         operations[id]?.outcome = outcome
-        if !operation.isLasting {
-            for family in operation.families {
-                let key = SearchKey(key: operation.key, family: family)
-                guard searches[key] != nil else { continue }
-                remove(id, from: key)
-                if searches[key]?.isIdle == true { closeSearch(key) }
-            }
+        if operations[id]?.isLingering == true, case .completed = outcome,
+            operations.count <= configuration.operationLimit / 2
+        {
+            outbox.append(.finished(id, outcome))
+            return timers.set(.operation(id), at: now.advanced(by: configuration.lingering))
         }
+        if !operation.isLasting { leaveSearches(id) }
         reportEndIfDue(of: id, at: now)
+    }
+
+    private mutating func leaveSearches(_ id: OperationID) {
+        guard let operation = operations[id] else { return }
+        for family in operation.families {
+            let key = SearchKey(key: operation.key, family: family)
+            guard searches[key] != nil else { continue }
+            remove(id, from: key)
+            if searches[key]?.isIdle == true { closeSearch(key) }
+        }
+    }
+
+    /// Forgets a put whose end was reported.
+    private mutating func end(_ id: OperationID) {
+        leaveSearches(id)
+        timers.cancel(.operation(id))
+        operations[id] = nil
     }
 
     /// Reports the end of an operation unless something it found is still being examined.
@@ -149,6 +167,13 @@ extension DHT {
         guard operation.isInternal else { return outbox.append(.finished(id, outcome)) }
         handovers.finish(id)
         startHandovers(at: now)
+    }
+
+    /// A put that was reported as done has nothing left to do in one family.
+    mutating func put(_ id: OperationID, isSpreadIn key: SearchKey) {
+        remove(id, from: key)
+        operations[id]?.families.removeAll { $0 == key.family }
+        if operations[id]?.families.isEmpty == true { end(id) }
     }
 
     /// One family's search has nothing more to give to an operation.

@@ -23,10 +23,10 @@ extension DHT {
                 isStoreDue(record, operation, at: search.nodes[index], now: now)
             else { continue }
             let node = search.nodes[index]
-            guard node.probe(of: operation) == nil, !node.isAsked(for: operation) else { continue }
+            guard node.probe(of: operation) == nil, !node.isProbed(for: operation) else { continue }
             let query = ValueQuery(select: [.id, .sequence], where: [.id(record.value.id)])
             let method = Request.Method.get(key: search.key.key, query: query, want: nil)
-            isAsked = ask(method, for: operation, &search, index, at: now) || isAsked
+            isAsked = ask(method, .probe(operation), &search, index, at: now) || isAsked
         }
         return isAsked
     }
@@ -46,15 +46,14 @@ extension DHT {
         return record.kind == .permanent ? .refresh : .done
     }
 
-    /// Takes a node's answer to a probe; `false` when `operation` is no put.
-    mutating func noteProbe(_ operation: OperationID, by reply: Reply, in key: SearchKey) -> Bool {
-        guard case .put(let record)? = operations[operation]?.kind else { return false }
+    /// Takes a node's answer to a probe.
+    mutating func noteProbe(_ operation: OperationID, by reply: Reply, in key: SearchKey) {
+        guard case .put(let record)? = operations[operation]?.kind else { return }
         let probe = SearchNode.Probe(operation: operation, sequence: reply.sequence(of: record.value.id))
         searches[key]?.update(reply.sender) { node in
             node.probes.removeAll { $0.operation == operation }
             node.probes.append(probe)
         }
-        return true
     }
 
     /// A node that was to refresh a value has forgotten its key: it is given the value.

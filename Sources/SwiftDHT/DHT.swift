@@ -10,7 +10,6 @@ public struct DHT: Machine {
     /// What the node waits for.
     enum Timer: Hashable, Sendable {
         case request(UInt32)
-        case hedge(UInt32)
         case search(SearchKey)
         case operation(OperationID)
         case knownValue(OperationID, Value.ID)
@@ -19,7 +18,7 @@ public struct DHT: Machine {
         case expiry
         case storage
         case secret
-        case bootstrap
+        case reconnect(IPAddress.Family)
         case fragments
     }
 
@@ -32,7 +31,8 @@ public struct DHT: Machine {
 
     /// The identifier under which this node is known.
     public let nodeID: NodeID
-    let configuration: Configuration
+    /// What the node does and how much it holds.
+    public let configuration: Configuration
     /// Examines values in place; `nil` leaves that to the driver.
     let verifier: (any ValueVerifier)?
     let clock: WallClock
@@ -43,15 +43,13 @@ public struct DHT: Machine {
     var outbox: [Effect] = []
     private var isStarted = false
 
-    var networks = Networks()
+    var networks: Networks
     var pending: [UInt32: PendingRequest] = [:]
-    var lastTransaction: UInt32
     var searches: [SearchKey: Search] = [:]
     var operations: [OperationID: Operation] = [:]
     /// Our listens by key, as the local storage notifies them.
     var localListens: [InfoHash: [OperationID]] = [:]
     var sockets: [UInt32: Socket] = [:]
-    var lastSocket: UInt32
 
     var storage = Storage()
     var examinations = Examinations()
@@ -61,10 +59,11 @@ public struct DHT: Machine {
     var fragments = FragmentQueue()
     var tokens: TokenMint
     var rate = RateLimit()
+    var proofs = ProvenAddresses()
+    var withheld = WithheldRequests()
     var bans = BanList()
     var observed = ObservedAddresses()
     var bootstrapEndpoints: [Endpoint] = []
-    var bootstrapWait: Duration
 
     /// What happened so far.
     public internal(set) var counters = Counters()
@@ -83,9 +82,7 @@ public struct DHT: Machine {
         self.clock = clock
         self.random = random
         tokens = TokenMint(random: &self.random)
-        lastTransaction = UInt32(truncatingIfNeeded: self.random.next())
-        lastSocket = UInt32(truncatingIfNeeded: self.random.next())
-        bootstrapWait = configuration.bootstrapInterval
+        networks = Networks(configuration)
     }
 
     /// When ``advance(to:)`` next has something to do; `nil` before the first input.
@@ -133,7 +130,6 @@ public struct DHT: Machine {
     private mutating func fire(_ timer: Timer, at now: Instant) {
         switch timer {
         case .request(let transaction): requestTimedOut(transaction, at: now)
-        case .hedge(let transaction): answerIsSlow(transaction, at: now)
         case .search(let key): step(key, at: now)
         case .operation(let operation): operationTimedOut(operation, at: now)
         case .knownValue(let operation, let id): expireKnownValue(id, of: operation, at: now)
@@ -144,7 +140,7 @@ public struct DHT: Machine {
         case .secret:
             tokens.rotate(random: &random)
             timers.set(.secret, at: now.advanced(by: random.duration(in: configuration.tokenInterval)))
-        case .bootstrap: bootstrapAgain(at: now)
+        case .reconnect(let family): reconnect(family, at: now)
         case .fragments: sendFragments(at: now)
         }
     }

@@ -58,6 +58,8 @@ extension DHT {
         case banned
         /// The sender asks too much.
         case rateLimited
+        /// The sender's address is not proven, and too much waits for a proof already.
+        case unproven
         /// A reply or update nobody waits for.
         case unsolicited
         /// Fragments nobody waits for, or over a limit.
@@ -136,9 +138,9 @@ extension KnownNode {
     public var packed: [UInt8] {
         var writer = MessagePackWriter(capacity: 64)
         writer.writeMapHeader(2)
-        writer.write("id")
-        writer.write(id.bytes)
-        writer.write("addr")
+        writer.write(Key.identifier)
+        id.write(to: &writer)
+        writer.write(Key.socketAddress)
         writer.write(SocketAddress.encode(endpoint))
         return writer.bytes
     }

@@ -30,6 +30,9 @@ struct Operation: Sendable {
     /// Whether it is the node's own affair, of which the application hears nothing.
     var isInternal: Bool { if case .put(let record) = kind { record.kind == .handover } else { false } }
 
+    /// Whether it is a put that is done for the application, and goes on where nodes were slow.
+    var isLingering: Bool { if case .put(let record) = kind { record.kind == .once && isFinished } else { false } }
+
     /// Whether it goes on until cancelled.
     var isLasting: Bool {
         switch kind {

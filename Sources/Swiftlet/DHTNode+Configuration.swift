@@ -15,6 +15,8 @@ extension DHTNode {
         public var dht = SwiftDHT.Configuration()
         /// The identifier to be known under; `nil` for a random one.
         public var nodeID: NodeID?
+        /// Whether nodes on the machine's links are looked for by multicast, and told of this one; never on loopback.
+        public var findsNeighbours = true
         /// Where the node logs to.
         public var logger = Logger(label: "swiftlet") { _ in SwiftLogNoOpLogHandler() }
 

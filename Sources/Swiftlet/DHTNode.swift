@@ -66,7 +66,9 @@ public actor DHTNode {
             id: nodeID, configuration: configuration.dht, sockets: sockets, group: self.group)
         self.driver = driver
         do throws(Errno) {
-            try driver.start { [weak self] event in self?.assumeIsolated { $0.happened(event) } }
+            try driver.start(discoveryLog: configuration.findsNeighbours ? configuration.logger : nil) {
+                [weak self] event in self?.assumeIsolated { $0.happened(event) }
+            }
         } catch { throw NodeError(error) }
         for host in configuration.bootstrap where await !bootstrap(from: host) { unresolvedHosts.append(host) }
     }
@@ -109,6 +111,9 @@ public actor DHTNode {
 
     /// What happened since the node began.
     public var counters: DHT.Counters { driver?.counters ?? DHT.Counters() }
+
+    /// What the node knows and does now; `nil` once it is closed.
+    public var snapshot: DHT.Snapshot? { driver?.snapshot }
 
     /// Ends the node.
     public func close() {

@@ -54,6 +54,8 @@ extension Node {
         public var addresses: [IPAddress] = []
         /// The DHT's UDP port; 0 for any free one.
         public var port: UInt16 = 0
+        /// Whether nodes on the machine's links are looked for by multicast, and told of this one; never on loopback.
+        public var findsNeighbours = true
         /// Whether control channels may run over TCP.
         public var usesTCP = true
         /// Whether control channels may run over UDP.

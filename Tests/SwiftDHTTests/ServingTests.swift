@@ -223,7 +223,7 @@ import Testing
         while let next = dht.deadline, next < Instant.zero.advanced(by: .seconds(12)) {
             pushes += packets(dht.advance(to: next)).map(\.transaction)
         }
-        #expect(pushes.count == 3)
+        #expect(pushes.count == 4)
         #expect(Set(pushes).count == 1)
         let after = Instant.zero.advanced(by: .seconds(13))
         let second = Value(id: Value.ID(2), data: [1])

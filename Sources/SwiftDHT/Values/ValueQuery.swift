@@ -58,6 +58,9 @@ public struct ValueQuery: Hashable, Sendable {
     /// Every value, whole.
     public static let all = ValueQuery()
 
+    /// Whether whole values found by `other` hold all that this asks for.
+    func isAnswered(by other: ValueQuery) -> Bool { other.conditions.allSatisfy(conditions.contains) }
+
     /// Whether all conditions hold for `value`.
     public func matches(_ value: Value) -> Bool {
         conditions.allSatisfy { condition in
@@ -158,10 +161,10 @@ extension ValueQuery {
 
     func write(to writer: inout MessagePackWriter) {
         writer.writeMapHeader(2)
-        writer.write("s")
+        writer.write(Key.client)
         writer.writeArrayHeader(select.count)
         for field in select { writer.write(field.rawValue) }
-        writer.write("w")
+        writer.write(Key.want)
         writer.writeArrayHeader(conditions.count)
         for condition in conditions { condition.write(to: &writer) }
     }
@@ -170,23 +173,23 @@ extension ValueQuery {
 extension ValueQuery.Where {
     fileprivate func write(to writer: inout MessagePackWriter) {
         writer.writeMapHeader(2)
-        writer.write("f")
+        writer.write(Key.field)
         switch self {
         case .id(let id):
             writer.write(ValueQuery.Field.id.rawValue)
-            writer.write("v")
+            writer.write(Key.agent)
             writer.write(id.rawValue)
         case .type(let type):
             writer.write(ValueQuery.Field.type.rawValue)
-            writer.write("v")
+            writer.write(Key.agent)
             writer.write(type.rawValue)
         case .owner(let owner):
             writer.write(ValueQuery.Field.owner.rawValue)
-            writer.write("v")
-            writer.write(owner.bytes)
+            writer.write(Key.agent)
+            owner.write(to: &writer)
         case .userType(let name):
             writer.write(ValueQuery.Field.userType.rawValue)
-            writer.write("v")
+            writer.write(Key.agent)
             writer.write(name)
         }
     }

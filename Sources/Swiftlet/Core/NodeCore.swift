@@ -146,6 +146,16 @@ package struct NodeCore: Machine {
         introduce(dht.bootstrap(endpoints, at: now), at: now)
     }
 
+    /// Takes up a node of the DHT on one of the machine's links.
+    package mutating func meet(_ neighbour: KnownNode, at now: Instant) -> [Effect] {
+        introduce(dht.insert([neighbour], at: now), at: now)
+    }
+
+    /// The machine's links or addresses changed.
+    package mutating func linksChanged(at now: Instant) -> [Effect] {
+        introduce(dht.connectivityChanged(at: now), at: now)
+    }
+
     // MARK: - Time
 
     package var deadline: Instant? {

@@ -1,4 +1,5 @@
 internal import EventLoop
+internal import Logging
 internal import SansIO
 internal import SwiftDHT
 
@@ -14,6 +15,7 @@ final class DHTDriver {
     private let group: DHTGroup
     private let sockets: DHTSockets
     private var dht: DHT
+    private var discovery: LocalDiscovery?
     private var report: (Event) -> Void = { _ in }
     private lazy var alarm = Alarm(on: loop) { [weak self] in
         guard let self else { return }
@@ -30,13 +32,28 @@ final class DHTDriver {
 
     var counters: DHT.Counters { dht.counters }
 
-    func start(report: @escaping (Event) -> Void) throws(Errno) {
+    var snapshot: DHT.Snapshot { dht.snapshot(at: loop.now) }
+
+    /// - Parameter log: Where discovery on the machine's links logs to; `nil` for none of it.
+    func start(discoveryLog log: Logger?, report: @escaping (Event) -> Void) throws(Errno) {
         self.report = report
         try sockets.start(on: loop) { [weak self] bytes, peer in
             guard let self else { return }
             perform(dht.receive(bytes, from: peer, at: loop.now))
         }
         alarm.set(dht.deadline)
+        guard let log else { return }
+        discovery = LocalDiscovery(
+            id: dht.nodeID, configuration: dht.configuration, endpoints: sockets.endpoints, loop: loop, log: log,
+            found: { [weak self] node in
+                guard let self else { return }
+                perform(dht.insert([node], at: loop.now))
+            },
+            linksChanged: { [weak self] in
+                guard let self else { return }
+                perform(dht.connectivityChanged(at: loop.now))
+            })
+        discovery?.start()
     }
 
     func bootstrap(_ endpoints: [Endpoint]) { perform(dht.bootstrap(endpoints, at: loop.now)) }
@@ -62,6 +79,7 @@ final class DHTDriver {
 
     func close() {
         alarm.set(nil)
+        discovery?.close()
         sockets.close()
     }
 
@@ -74,7 +92,9 @@ final class DHTDriver {
             case .value(let value, let operation): report(.value(value, operation))
             case .expired(let id, let operation): report(.expired(id, operation))
             case .finished(let operation, let outcome): report(.finished(operation, outcome))
-            case .status(let status, let family): report(.connection(family, isConnected: status == .connected))
+            case .status(let status, let family):
+                discovery?.connectionChanged(of: family, isConnected: status == .connected)
+                report(.connection(family, isConnected: status == .connected))
             case .examine(let value, let id): examine(value, as: id)
             case .row, .observedAddress, .ignored: break
             }

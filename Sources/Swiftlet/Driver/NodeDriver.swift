@@ -23,6 +23,7 @@ final class NodeDriver {
     private var isPerforming = false
 
     private let dhtSockets: DHTSockets
+    private var discovery: LocalDiscovery?
     private let batch = DatagramBatch()
     private var sessions: [SessionID: SessionSockets] = [:]
     private var links: [LinkID: LinkSecurity] = [:]
@@ -68,6 +69,22 @@ final class NodeDriver {
             // Nobody waits for it: the first call just finds the libraries ready.
         }
         perform(core.publish(at: loop.now))
+        if configuration.findsNeighbours { startDiscovery() }
+    }
+
+    private func startDiscovery() {
+        discovery = LocalDiscovery(
+            id: core.dht.nodeID, configuration: core.dht.configuration, endpoints: dhtSockets.endpoints, loop: loop,
+            log: log,
+            found: { [weak self] node in
+                guard let self else { return }
+                perform(core.meet(node, at: loop.now))
+            },
+            linksChanged: { [weak self] in
+                guard let self else { return }
+                perform(core.linksChanged(at: loop.now))
+            })
+        discovery?.start()
     }
 
     func bootstrap(_ endpoints: [Endpoint]) { perform(core.bootstrap(endpoints, at: loop.now)) }
@@ -134,6 +151,7 @@ final class NodeDriver {
         for link in links.keys { closeSecurity(link) }
         for session in sessions.values { session.close() }
         (media, links, sessions) = ([:], [:], [:])
+        discovery?.close()
         dhtSockets.close()
     }
 
@@ -190,6 +208,9 @@ final class NodeDriver {
 
     private func tell(_ event: NodeEvent) {
         if case .call(let call, .ended) = event { audio[call] = nil }
+        if case .network(let family, let isConnected) = event {
+            discovery?.connectionChanged(of: family, isConnected: isConnected)
+        }
         report(event)
     }
 
