@@ -20,6 +20,9 @@ let package = Package(
         .executableTarget(
             name: "dht-bench-host", dependencies: products("SansIO", "SwiftDHT", "EventLoop"), path: "DHT/Host",
             swiftSettings: settings),
+        .executableTarget(
+            name: "dht-bench-load", dependencies: products("SansIO", "EventLoop"), path: "DHT/Load",
+            swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
     ],
     swiftLanguageModes: [.v6]
 )
