@@ -25,8 +25,8 @@ extension DHT {
         at now: Instant
     ) -> [Effect] {
         start(at: now)
-        let record = PutRecord(value: value, packed: value.packed, created: now, isPermanent: isPermanent)
-        guard value.id.rawValue != 0, record.packed.count <= configuration.packedValueLimit else {
+        let record = PutRecord(value, created: now, kind: isPermanent ? .permanent : .once)
+        guard value.id.rawValue != 0, value.packed.count <= configuration.packedValueLimit else {
             outbox.append(.finished(operation, .failed))
             return flush()
         }
@@ -77,6 +77,7 @@ extension DHT {
 
     /// Registers an operation; reports a refusal.
     private mutating func open(_ id: OperationID, _ operation: Operation, at now: Instant) -> Bool {
+        if operations[id]?.isLingering == true { end(id) }
         guard operations[id] == nil else {
             outbox.append(.ignored(.operationIdentifier))
             return false
@@ -92,27 +93,38 @@ extension DHT {
     }
 
     /// Joins the searches of all connected families; waits for a connection when there are none.
-    private mutating func begin(_ operation: OperationID, at now: Instant) {
+    mutating func begin(_ operation: OperationID, at now: Instant) {
         for family in IPAddress.Family.allCases where networks[family].status == .connected {
             attach(operation, to: family, at: now)
         }
     }
 
-    mutating func operationTimedOut(_ id: OperationID) {
-        guard let operation = operations[id], !operation.isFinished else { return }
+    mutating func operationTimedOut(_ id: OperationID, at now: Instant) {
+        guard let operation = operations[id] else { return }
+        guard !operation.isLingering else { return end(id) }
         let outcome: Outcome =
             operation.answers > 0
             ? .completed(nodes: operation.answers) : operation.families.isEmpty ? .noNodes : .failed
-        conclude(id, outcome)
+        conclude(id, outcome, at: now)
     }
 
-    /// Reports the end of a get or put; permanent puts go on.
-    private mutating func conclude(_ id: OperationID, _ outcome: Outcome) {
+    /// Settles how a get or put ended. Permanent puts go on, and others for a while where nodes were slow.
+    private mutating func conclude(_ id: OperationID, _ outcome: Outcome, at now: Instant) {
         guard let operation = operations[id], !operation.isFinished else { return }
         timers.cancel(.operation(id))
         operations[id]?.outcome = outcome
-        reportEndIfDue(of: id)
-        guard !operation.isLasting else { return }
+        if operations[id]?.isLingering == true, case .completed = outcome,
+            operations.count <= configuration.operationLimit / 2
+        {
+            outbox.append(.finished(id, outcome))
+            return timers.set(.operation(id), at: now.advanced(by: configuration.lingering))
+        }
+        if !operation.isLasting { leaveSearches(id) }
+        reportEndIfDue(of: id, at: now)
+    }
+
+    private mutating func leaveSearches(_ id: OperationID) {
+        guard let operation = operations[id] else { return }
         for family in operation.families {
             let key = SearchKey(key: operation.key, family: family)
             guard searches[key] != nil else { continue }
@@ -121,21 +133,37 @@ extension DHT {
         }
     }
 
+    /// Forgets a put whose end was reported.
+    private mutating func end(_ id: OperationID) {
+        leaveSearches(id)
+        timers.cancel(.operation(id))
+        operations[id] = nil
+    }
+
     /// Reports the end of an operation unless something it found is still being examined.
-    mutating func reportEndIfDue(of id: OperationID) {
+    mutating func reportEndIfDue(of id: OperationID, at now: Instant) {
         guard let operation = operations[id], let outcome = operation.outcome, !examinations.concern(id) else { return }
-        outbox.append(.finished(id, outcome))
         if !operation.isLasting { operations[id] = nil }
+        guard operation.isInternal else { return outbox.append(.finished(id, outcome)) }
+        handovers.finish(id)
+        startHandovers(at: now)
+    }
+
+    /// A put that was reported as done has nothing left to do in one family.
+    mutating func put(_ id: OperationID, isSpreadIn key: SearchKey) {
+        remove(id, from: key)
+        operations[id]?.families.removeAll { $0 == key.family }
+        if operations[id]?.families.isEmpty == true { end(id) }
     }
 
     /// One family's search has nothing more to give to an operation.
-    mutating func searchConcluded(_ id: OperationID, _ family: IPAddress.Family, answers: Int) {
+    mutating func searchConcluded(_ id: OperationID, _ family: IPAddress.Family, answers: Int, at now: Instant) {
         guard let operation = operations[id], operation.remaining.contains(family) else { return }
         operations[id]?.remaining.removeAll { $0 == family }
         operations[id]?.answers += answers
         guard operations[id]?.remaining.isEmpty == true else { return }
         let total = operation.answers + answers
-        conclude(id, total > 0 ? .completed(nodes: total) : .failed)
+        conclude(id, total > 0 ? .completed(nodes: total) : .failed, at: now)
     }
 
     /// Reports a value to a get, once, unless its signature is wrong.

@@ -56,6 +56,8 @@ extension DHT {
         case banned
         /// The sender asks too much.
         case rateLimited
+        /// The sender's address is not proven, and too much waits for a proof already.
+        case unproven
         /// A reply or update nobody waits for.
         case unsolicited
         /// Fragments nobody waits for, or over a limit.

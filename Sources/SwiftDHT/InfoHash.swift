@@ -80,6 +80,9 @@ public struct InfoHash: Hashable, Sendable {
         distance(to: target) < other.distance(to: target)
     }
 
+    /// This identifier, or distance, as a fraction of the whole space.
+    var fraction: Double { Double(high) * 0x1p-64 + Double(middle) * 0x1p-128 + Double(low) * 0x1p-160 }
+
     /// How many leading bits both identifiers share.
     public func commonPrefix(with other: InfoHash) -> Int {
         if high != other.high { return (high ^ other.high).leadingZeroBitCount }

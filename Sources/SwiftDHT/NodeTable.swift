@@ -5,8 +5,13 @@ internal import SansIO
 /// Identifiers that share a prefix are neighbours in the array, so the nodes closest to any target are one range of it.
 struct NodeTable: Sendable {
     private(set) var nodes: [RemoteNode] = []
+    /// How many nodes each address prefix has.
+    private var crowds: [AddressPrefix: Int] = [:]
 
     var count: Int { nodes.count }
+
+    /// How many nodes share the prefix of `address`; none while it is not an Internet address.
+    func crowd(around address: IPAddress) -> Int { AddressPrefix(address).flatMap { crowds[$0] } ?? 0 }
 
     /// The position of the first node whose identifier is not below `id`.
     private func position(of id: NodeID) -> Int {
@@ -23,20 +28,46 @@ struct NodeTable: Sendable {
         return index < nodes.count && nodes[index].id == id ? nodes[index] : nil
     }
 
-    /// Changes the node `id` in place; does nothing when it is unknown.
+    /// Changes the node `id` in place, all but its endpoint; does nothing when it is unknown.
     mutating func update(_ id: NodeID, _ change: (inout RemoteNode) -> Void) {
         let index = position(of: id)
         guard index < nodes.count, nodes[index].id == id else { return }
         change(&nodes[index])
     }
 
+    /// Gives the node `id` another endpoint.
+    mutating func move(_ id: NodeID, to endpoint: Endpoint) {
+        let index = position(of: id)
+        guard index < nodes.count, nodes[index].id == id, nodes[index].endpoint != endpoint else { return }
+        count(nodes[index].endpoint, -1)
+        nodes[index].move(to: endpoint)
+        count(endpoint, 1)
+    }
+
     /// Adds a node that is not there yet.
     mutating func insert(_ node: RemoteNode) {
         nodes.insert(node, at: position(of: node.id))
+        count(node.endpoint, 1)
     }
 
-    /// Removes every node for which `isObsolete` holds.
-    mutating func removeAll(where isObsolete: (RemoteNode) -> Bool) { nodes.removeAll(where: isObsolete) }
+    /// Removes and returns every node for which `isObsolete` holds.
+    @discardableResult
+    mutating func removeAll(where isObsolete: (RemoteNode) -> Bool) -> [RemoteNode] {
+        var removed: [RemoteNode] = []
+        nodes.removeAll { node in
+            guard isObsolete(node) else { return false }
+            removed.append(node)
+            return true
+        }
+        for node in removed { count(node.endpoint, -1) }
+        return removed
+    }
+
+    private mutating func count(_ endpoint: Endpoint, _ change: Int) {
+        guard let prefix = AddressPrefix(endpoint.address) else { return }
+        let crowd = (crowds[prefix] ?? 0) + change
+        crowds[prefix] = crowd > 0 ? crowd : nil
+    }
 
     /// Up to `limit` nodes for which `isWanted` holds, closest to `target` first.
     func closest(to target: NodeID, limit: Int, where isWanted: (RemoteNode) -> Bool) -> [RemoteNode] {

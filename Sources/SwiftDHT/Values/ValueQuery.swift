@@ -48,6 +48,9 @@ public struct ValueQuery: Hashable, Sendable {
     /// Every value, whole.
     public static let all = ValueQuery()
 
+    /// Whether whole values found by `other` hold all that this asks for.
+    func isAnswered(by other: ValueQuery) -> Bool { other.conditions.allSatisfy(conditions.contains) }
+
     /// Whether all conditions hold for `value`.
     public func matches(_ value: Value) -> Bool {
         conditions.allSatisfy { condition in
