@@ -23,6 +23,9 @@ let package = Package(
         .executableTarget(
             name: "dht-bench-load", dependencies: products("SansIO", "EventLoop"), path: "DHT/Load",
             swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
+        .executableTarget(
+            name: "dht-scale", dependencies: products("SansIO", "Simulator"), path: "DHT/Scale",
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )
