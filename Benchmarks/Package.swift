@@ -20,6 +20,12 @@ let package = Package(
         .executableTarget(
             name: "dht-bench-host", dependencies: products("SansIO", "SwiftDHT", "EventLoop"), path: "DHT/Host",
             swiftSettings: settings),
+        .executableTarget(
+            name: "dht-bench-load", dependencies: products("SansIO", "EventLoop"), path: "DHT/Load",
+            swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
+        .executableTarget(
+            name: "dht-scale", dependencies: products("SansIO", "Simulator"), path: "DHT/Scale",
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

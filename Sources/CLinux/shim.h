@@ -38,6 +38,26 @@ static inline struct cmsghdr *clinux_cmsg_next(struct msghdr *message, struct cm
 static inline void *clinux_cmsg_data(struct cmsghdr *header) { return CMSG_DATA(header); }
 static inline size_t clinux_cmsg_space(size_t count) { return CMSG_SPACE(count); }
 static inline size_t clinux_cmsg_len(size_t count) { return CMSG_LEN(count); }
+// Room for one control message that says the length of each datagram in a train (UDP_SEGMENT).
+struct clinux_segment_control {
+    struct cmsghdr header;
+    uint16_t size;
+    uint16_t padding[3];
+};
+static inline void clinux_set_segment(struct msghdr *message, struct clinux_segment_control *control, uint16_t size) {
+    if (size == 0) {
+        message->msg_control = NULL;
+        message->msg_controllen = 0;
+        return;
+    }
+    memset(control, 0, sizeof *control);
+    control->header.cmsg_level = IPPROTO_UDP;
+    control->header.cmsg_type = 103;
+    control->header.cmsg_len = CMSG_LEN(sizeof control->size);
+    control->size = size;
+    message->msg_control = control;
+    message->msg_controllen = CMSG_SPACE(sizeof control->size);
+}
 static inline int clinux_timerslack(unsigned long nanoseconds) { return prctl(PR_SET_TIMERSLACK, nanoseconds); }
 static inline int clinux_name_thread(const char *name) { return prctl(PR_SET_NAME, name); }
 static inline int clinux_open_null(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }

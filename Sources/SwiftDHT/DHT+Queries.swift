@@ -77,9 +77,8 @@ extension DHT {
     }
 
     private func closest(to target: InfoHash, _ family: IPAddress.Family, at now: Instant) -> [CompactNode] {
-        networks[family].closestGood(
-            to: target, limit: configuration.replication, configuration: configuration, at: now
-        ).map { CompactNode(id: $0.id, endpoint: $0.endpoint) }
+        networks[family].nodes.closestGood(
+            to: target, limit: configuration.replication, Freshness(configuration, at: now))
     }
 
     mutating func answer(_ reply: Reply, _ transaction: UInt32, to source: Endpoint) {
