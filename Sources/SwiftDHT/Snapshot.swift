@@ -69,7 +69,7 @@ extension DHT {
             public var key: InfoHash
             /// How many values.
             public var values: Int
-            /// How many bytes of them count for quotas.
+            /// Their bytes.
             public var bytes: Int
         }
 
@@ -141,10 +141,10 @@ extension DHT {
 extension Storage {
     /// What the first `limit` keys hold, in the order of the keys.
     fileprivate func shelves(limit: Int) -> [DHT.Snapshot.Shelf] {
-        keys.sorted().prefix(limit).map { key in
+        keys.prefix(limit).map { key in
             let entries = entries(at: key)
             return DHT.Snapshot.Shelf(
-                key: key, values: entries.count, bytes: entries.reduce(0) { $0 + $1.size })
+                key: key, values: entries.count, bytes: entries.reduce(0) { $0 + $1.value.size })
         }
     }
 }
