@@ -59,9 +59,6 @@ struct Storage: Sendable {
     /// All keys, sorted.
     var keys: [InfoHash] { shelves.keys.sorted() }
 
-    /// The keys that have values, in no order.
-    var keys: some Collection<InfoHash> { shelves.keys }
-
     /// Whether any value was stored at `key`.
     func knows(_ key: InfoHash) -> Bool { shelves[key] != nil }
 
