@@ -121,7 +121,7 @@ extension DHT {
         let state: Snapshot.Node.State =
             node.isExpired ? .expired : node.isGood(configuration, at: now) ? .good : .doubtful
         return Snapshot.Node(
-            node: node.known, state: state, roundTrip: node.roundTrip, silence: node.heard?.duration(to: now))
+            node: node.known, state: state, roundTrip: node.roundTrip.smoothed, silence: node.heard?.duration(to: now))
     }
 
     private func search(_ key: SearchKey, at now: Instant) -> Snapshot.Search? {
@@ -141,10 +141,10 @@ extension DHT {
 extension Storage {
     /// What the first `limit` keys hold, in the order of the keys.
     fileprivate func shelves(limit: Int) -> [DHT.Snapshot.Shelf] {
-        keys.sorted().prefix(limit).map { key in
+        keys.prefix(limit).map { key in
             let entries = entries(at: key)
             return DHT.Snapshot.Shelf(
-                key: key, values: entries.count, bytes: entries.reduce(0) { $0 + $1.size })
+                key: key, values: entries.count, bytes: entries.reduce(0) { $0 + $1.value.size })
         }
     }
 }

@@ -99,7 +99,7 @@ final class HostedNode {
             case .finished(let operation, let outcome):
                 guard let reply = replies.removeValue(forKey: operation) else { continue }
                 if case .completed = outcome { report(.done(reply, true)) } else { report(.done(reply, false)) }
-            case .expired, .status, .observedAddress, .ignored: break
+            case .row, .expired, .status, .observedAddress, .ignored: break
             }
         }
     }
