@@ -69,7 +69,7 @@ extension DHT {
             public var key: InfoHash
             /// How many values.
             public var values: Int
-            /// How many bytes of them count for quotas.
+            /// Their bytes.
             public var bytes: Int
         }
 
