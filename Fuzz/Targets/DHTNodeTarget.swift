@@ -2,7 +2,8 @@ import SansIO
 import SwiftDHT
 
 extension FuzzTarget {
-    /// A node of the DHT: the bytes choose what others send, what its user asks for, and the time.
+    /// A node of the DHT: the bytes choose what others send and from where, what its user asks for, and the time. Some of
+    /// the others answer by themselves, so that searches come to their ends.
     static let dhtNode = FuzzTarget(name: "dht-node") { bytes throws(Finding) in
         var fuzz = DHTNodeFuzz(Choices(bytes))
         try fuzz.run()
@@ -33,6 +34,16 @@ private struct DHTNodeFuzz {
         configuration.storageLimit = 4_096
         configuration.valuesPerKeyLimit = 8
         configuration.operationLimit = 8
+        configuration.nodeLimit = 24
+        configuration.nodesPerPrefix = 16
+        configuration.pendingRequestLimit = 48
+        configuration.withheldRequestLimit = 4
+        configuration.withheldPerAddress = 2
+        configuration.provenAddressLimit = 2
+        configuration.rateSourceLimit = 2
+        configuration.banLimit = 2
+        configuration.formerNodeLimit = 4
+        configuration.searchNodeLimit = 16
         node = DHT(
             configuration: configuration, id: Self.hash(0),
             clock: WallClock(epochOffset: 1_800_000_000_000_000_000), random: .seeded(1))
@@ -45,6 +56,12 @@ private struct DHTNodeFuzz {
             try take(try pass(&node, until: later))
             now = later
             try require(node.counters.valuesStored <= node.counters.datagramsReceived * 4_096 + 256, "values add up")
+            for family in IPAddress.Family.allCases {
+                let good = node.goodNodes(family, limit: .max, at: now)
+                try require(good.count <= 24, "nodes are limited")
+                try require(Set(good.map(\.id)).count == good.count, "a node is known once")
+                try require(good.isEmpty || node.estimatedSize(of: family, at: now) > 1, "good nodes are counted")
+            }
         }
     }
 
@@ -52,17 +69,22 @@ private struct DHTNodeFuzz {
         switch choices.byte() % 12 {
         case 0: try receive(choices.bytes(), from: endpoint())
         case 10, 11: try examine()
-        case 1, 2: try receive(Packet(.request(request()), transaction: UInt32(choices.byte())), from: endpoint())
+        case 1, 2:
+            let source = endpoint()
+            // Under the identifier that belongs to the source, or under somebody else's.
+            let sender = choices.byte() < 200 ? Self.identifier(at: source) : hash()
+            try receive(Packet(.request(request(from: sender)), transaction: UInt32(choices.byte())), from: source)
         case 3, 4, 5: try answer()
         case 6: try operate()
         case 7: try take(node.cancel(operation(), at: now))
         case 8:
-            let nodes = [KnownNode(id: hash(), endpoint: endpoint())]
-            try take(choices.byte() & 1 == 0 ? node.insert(nodes, at: now) : node.bootstrap([endpoint()], at: now))
+            let endpoint = endpoint()
+            let nodes = [KnownNode(id: Self.identifier(at: endpoint), endpoint: endpoint)]
+            try take(choices.byte() & 1 == 0 ? node.insert(nodes, at: now) : node.bootstrap([endpoint], at: now))
         default:
             let endpoint = endpoint()
             let isLost = choices.byte() & 1 == 0
-            try take(isLost ? node.sendFailed(to: endpoint, at: now) : node.connectivityChanged(at: now))
+            try take(isLost ? node.sendFailed(to: endpoint, at: now) : node.networkChanged(at: now))
         }
     }
 
@@ -98,7 +120,7 @@ private struct DHTNodeFuzz {
     /// Answers something the node asked, from where it was asked.
     private mutating func answer() throws(Finding) {
         guard let (packet, source) = choices.element(of: asked) else { return }
-        let sender = Self.hash(UInt8(truncatingIfNeeded: source.port))
+        let sender = Self.identifier(at: source)
         switch choices.byte() % 8 {
         case 0:
             let codes: [UInt64] = [203, 401, 404, 421]
@@ -119,13 +141,13 @@ private struct DHTNodeFuzz {
         if shape & 2 == 0 { reply.valueID = Value.ID(UInt64(choices.byte())) }
         for _ in 0..<Int(shape >> 5) {
             let other = endpoint()
-            reply.nodes4.append(CompactNode(id: Self.hash(UInt8(truncatingIfNeeded: other.port)), endpoint: other))
+            reply.nodes4.append(CompactNode(id: Self.identifier(at: other), endpoint: other))
         }
         if shape & 4 != 0 { reply.values = items() }
         return reply
     }
 
-    private mutating func request() -> Request {
+    private mutating func request(from sender: NodeID) -> Request {
         let (shape, key) = (choices.byte(), hash())
         let method: Request.Method
         switch shape % 8 {
@@ -142,7 +164,7 @@ private struct DHTNodeFuzz {
             update.expired = [Value.ID(UInt64(choices.byte()))]
             method = .update(update)
         }
-        return Request(sender: Self.hash(shape), method: method)
+        return Request(sender: sender, method: method)
     }
 
     /// The last token the node gave, or another one.
@@ -165,12 +187,24 @@ private struct DHTNodeFuzz {
         return Value(id: Value.ID(UInt64(choices.byte())), content: content)
     }
 
-    /// One of a few addresses of both families, so that they meet again.
+    /// One of a few addresses, so that they meet again: of the Internet in both families, and of a private network.
     private mutating func endpoint() -> Endpoint {
         let choice = choices.byte()
-        let address: IPAddress = choice < 0xC0 ? .v4(0x0808_0800) : .v6(high: 0x2001_4860_0000_0000, low: 1)
+        let address: IPAddress =
+            switch choice >> 6 {
+            case 0: .v4(0x0A00_0001)
+            case 1: .v4(0x0808_0800)
+            case 2: .v4(0x0808_0900 + UInt32(choice & 7))
+            default: .v6(high: 0x2001_4860_0000_0000, low: 1)
+            }
         return Endpoint(address, port: 4000 + UInt16(choice & 0x3F))
     }
+
+    /// The identifier of whoever is at an endpoint.
+    private static func identifier(at endpoint: Endpoint) -> NodeID { hash(UInt8(truncatingIfNeeded: endpoint.port)) }
+
+    /// Every fourth of the others is an honest node.
+    private static func isHonest(_ endpoint: Endpoint) -> Bool { endpoint.port.isMultiple(of: 4) }
 
     private mutating func hash() -> InfoHash { Self.hash(choices.byte()) }
 
@@ -180,26 +214,50 @@ private struct DHTNodeFuzz {
 
     // MARK: What the node does
 
+    /// Takes effects, and what honest nodes say to them: at once, so that time means nothing to the exchange.
     private mutating func take(_ effects: [DHT.Effect]) throws(Finding) {
-        try require(effects.count <= effectLimit, "the effects of an input are bounded")
-        for effect in effects {
-            switch effect {
-            case .send(let bytes, let target):
-                try require(target.port != 0, "nothing is sent to nobody")
-                try remember(bytes, target)
-            case .finished(let operation, _):
-                try require(finished.insert(operation).inserted, "an operation ends once")
-            case .examine(let value, let id): unexamined.append((value, id))
-            case .value, .expired, .status, .observedAddress, .ignored: break
+        var (effects, rounds) = (effects, 0)
+        while !effects.isEmpty, rounds < 64 {
+            try require(effects.count <= effectLimit, "the effects of an input are bounded")
+            rounds += 1
+            var next: [DHT.Effect] = []
+            for effect in effects {
+                switch effect {
+                case .send(let bytes, let target):
+                    try require(target.port != 0, "nothing is sent to nobody")
+                    guard let packet = try remember(bytes, target), let answer = Self.answer(to: packet, at: target)
+                    else {
+                        continue
+                    }
+                    next += node.receive(answer.span, from: target, at: now)
+                case .finished(let operation, _):
+                    try require(finished.insert(operation).inserted, "an operation ends once")
+                case .examine(let value, let id): unexamined.append((value, id))
+                case .value, .row, .expired, .status, .observedAddress, .ignored: break
+                }
             }
+            effects = next
         }
     }
 
-    private mutating func remember(_ bytes: [UInt8], _ target: Endpoint) throws(Finding) {
+    /// What an honest node says.
+    private static func answer(to packet: Packet, at endpoint: Endpoint) -> [UInt8]? {
+        guard isHonest(endpoint), case .request(let request) = packet.message else { return nil }
+        var reply = Reply(sender: identifier(at: endpoint))
+        reply.token = [7]
+        if case .put(_, let values, _, _) = request.method, case .whole(let value)? = values.first {
+            reply.valueID = value.id
+        }
+        return Packet(.reply(reply), transaction: packet.transaction).encoded
+    }
+
+    /// Keeps what was asked, to be answered later; returns it when it is a request.
+    private mutating func remember(_ bytes: [UInt8], _ target: Endpoint) throws(Finding) -> Packet? {
         guard let packet = try? Packet(decoding: bytes) else { throw Finding(fact: "what is sent can be read") }
         if case .reply(let reply) = packet.message, !reply.token.isEmpty { lastToken = reply.token }
-        guard case .request = packet.message else { return }
+        guard case .request = packet.message else { return nil }
         asked.append((packet, target))
         if asked.count > 16 { asked.removeFirst() }
+        return packet
     }
 }

@@ -91,11 +91,13 @@ public final class DatagramSocket {
 extension DatagramSocket {
     /// Delivers datagrams in each turn of `loop` in which some arrived, at most `limit` a turn. Loop thread only.
     ///
-    /// The span is valid during the call only. Ends with ``close()``. An error other than the swallowed ones ends it too,
-    /// and is handed to `failed`.
+    /// The span is valid during the call only. `drained` is called after the last datagram of a turn: what came of all of
+    /// them can be sent in one go. Ends with ``close()``. An error other than the swallowed ones ends it too, and is handed
+    /// to `failed`.
     public func receive(
         on loop: EventLoop, into batch: DatagramBatch, limit: Int = 128,
-        failed: @escaping (Errno) -> Void = { _ in }, _ handler: @escaping (Span<UInt8>, Endpoint) -> Void
+        failed: @escaping (Errno) -> Void = { _ in }, drained: @escaping () -> Void = {},
+        _ handler: @escaping (Span<UInt8>, Endpoint) -> Void
     ) throws(Errno) {
         guard descriptor != nil, attachment == nil else { throw descriptor == nil ? .badDescriptor : .busy }
         guard
@@ -105,6 +107,7 @@ extension DatagramSocket {
                     guard let self else { return }
                     do throws(Errno) {
                         _ = try receiveBatch(into: batch, limit: limit, handler)
+                        drained()
                     } catch {
                         close()
                         failed(error)

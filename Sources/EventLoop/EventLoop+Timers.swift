@@ -70,10 +70,13 @@ extension EventLoop {
 }
 
 /// One deadline that is moved at will; what a driver needs to follow a machine's `deadline`. Loop thread only.
+///
+/// Deadlines mostly move away while requests are answered, so moving one away costs nothing: the timer that was set stays,
+/// and sets itself again when it fires early.
 public final class Alarm {
     private let loop: EventLoop
     private let action: () -> Void
-    private var token: EventLoop.TimerToken?
+    private var timer: (token: EventLoop.TimerToken, time: Instant)?
 
     /// When the alarm rings, or `nil` while it is not set.
     public private(set) var deadline: Instant?
@@ -86,14 +89,24 @@ public final class Alarm {
 
     /// Moves the alarm to `deadline`, or takes it back with `nil`.
     public func set(_ deadline: Instant?) {
-        guard deadline != self.deadline else { return }
-        if let token { loop.cancel(token) }
         self.deadline = deadline
-        token = deadline.map { deadline in loop.schedule(at: deadline) { [weak self] in self?.ring() } }
+        guard let deadline else { return stop() }
+        if let timer, timer.time <= deadline { return }
+        stop()
+        let token = loop.schedule(at: deadline) { [weak self] in self?.fire() }
+        timer = (token, deadline)
     }
 
-    private func ring() {
-        (deadline, token) = (nil, nil)
+    private func stop() {
+        if let timer { loop.cancel(timer.token) }
+        timer = nil
+    }
+
+    private func fire() {
+        timer = nil
+        guard let deadline else { return }
+        guard deadline <= loop.now else { return set(deadline) }
+        self.deadline = nil
         action()
     }
 }

@@ -2,8 +2,11 @@
 public struct ByteReader: ~Escapable {
     @usableFromInline let bytes: Span<UInt8>
 
+    @usableFromInline var position = 0
+
     /// How many bytes were read.
-    public private(set) var offset = 0
+    @inlinable
+    public var offset: Int { position }
 
     /// Starts reading at the first byte.
     @inlinable
@@ -70,9 +73,9 @@ public struct ByteReader: ~Escapable {
     @inlinable
     public func peek() -> UInt8? { isAtEnd ? nil : bytes[offset] }
 
-    @usableFromInline
+    @inlinable
     @_lifetime(self: copy self)
-    mutating func moveForward(_ count: Int) { offset += count }
+    mutating func moveForward(_ count: Int) { position += count }
 }
 
 extension Array where Element == UInt8 {

@@ -1,7 +1,10 @@
 /// Builds a message byte by byte, big-endian.
 public struct ByteWriter: Sendable {
+    @usableFromInline var storage: [UInt8]
+
     /// What was written so far.
-    public private(set) var bytes: [UInt8]
+    @inlinable
+    public var bytes: [UInt8] { storage }
 
     /// Starts an empty message with room for `capacity` bytes.
     @inlinable
@@ -11,40 +14,48 @@ public struct ByteWriter: Sendable {
     }
 
     /// Goes on after `bytes`.
-    public init(appendingTo bytes: [UInt8]) { self.bytes = bytes }
+    @inlinable
+    public init(appendingTo bytes: [UInt8]) { storage = bytes }
 
     /// How many bytes were written.
-    public var count: Int { bytes.count }
+    @inlinable
+    public var count: Int { storage.count }
 
     /// Makes room for `capacity` bytes in all.
-    public mutating func reserve(_ capacity: Int) { bytes.reserveCapacity(capacity) }
+    @inlinable
+    public mutating func reserve(_ capacity: Int) { storage.reserveCapacity(capacity) }
 
     /// Writes one big-endian integer.
+    @inlinable
     public mutating func write<T: FixedWidthInteger>(_ value: T) {
         for shift in stride(from: T.bitWidth - 8, through: 0, by: -8) {
-            bytes.append(UInt8(truncatingIfNeeded: value >> T(shift)))
+            storage.append(UInt8(truncatingIfNeeded: value >> T(shift)))
         }
     }
 
     /// Writes the bytes of a collection.
-    public mutating func write(_ other: some Collection<UInt8>) { bytes.append(contentsOf: other) }
+    @inlinable
+    public mutating func write(_ other: some Collection<UInt8>) { storage.append(contentsOf: other) }
 
     /// Writes borrowed bytes.
+    @inlinable
     public mutating func write(_ other: Span<UInt8>) {
-        for index in other.indices { bytes.append(other[index]) }
+        for index in other.indices { storage.append(other[index]) }
     }
 
     /// Writes `count` times the byte `value`.
+    @inlinable
     public mutating func write(repeating value: UInt8, count: Int) {
-        bytes.append(contentsOf: repeatElement(value, count: count))
+        storage.append(contentsOf: repeatElement(value, count: count))
     }
 
     /// Replaces the integer written at `offset`; for lengths known only afterwards.
+    @inlinable
     public mutating func overwrite<T: FixedWidthInteger>(_ value: T, at offset: Int) {
         let width = T.bitWidth / 8
-        precondition(offset >= 0 && offset + width <= bytes.count, "overwrite reaches past what was written")
+        precondition(offset >= 0 && offset + width <= storage.count, "overwrite reaches past what was written")
         for index in 0..<width {
-            bytes[offset + index] = UInt8(truncatingIfNeeded: value >> T(8 * (width - 1 - index)))
+            storage[offset + index] = UInt8(truncatingIfNeeded: value >> T(8 * (width - 1 - index)))
         }
     }
 }

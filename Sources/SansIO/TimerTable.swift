@@ -30,6 +30,12 @@ public struct TimerTable<Kind: Hashable & Sendable>: Sendable {
     /// How many timers are set.
     public var count: Int { serials.count }
 
+    /// When the timer `kind` fires; `nil` when it is not set. Costs a look at every timer.
+    public func deadline(of kind: Kind) -> Instant? {
+        guard let serial = serials[kind] else { return nil }
+        return heap.first { $0.serial == serial }?.deadline
+    }
+
     /// Whether a timer of this kind is set.
     public func isSet(_ kind: Kind) -> Bool { serials[kind] != nil }
 

@@ -61,7 +61,7 @@ extension DHT {
             restore(value, examination, at: key, life, from: source, at: now)
         case .get(let operation):
             if examination?.isGenuine == true { deliver(genuine: value, to: operation) }
-            reportEndIfDue(of: operation)
+            reportEndIfDue(of: operation, at: now)
         case .listen(let operation, let holder, let expires):
             guard examination?.isGenuine == true else { return }
             report(genuine: value, to: operation, from: holder, until: expires, at: now)

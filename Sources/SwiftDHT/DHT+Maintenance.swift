@@ -1,6 +1,6 @@
 public import SansIO
 
-/// Coming into the network and staying there.
+/// Staying in the network.
 extension DHT {
     /// How well the node is connected in one family.
     public func status(of family: IPAddress.Family) -> Status { networks[family].status }
@@ -11,81 +11,27 @@ extension DHT {
             .map(\.known)
     }
 
-    /// Pings `endpoints`, and again with growing pauses while disconnected. Legal at any time; endpoints add up.
-    public mutating func bootstrap(_ endpoints: [Endpoint], at now: Instant) -> [Effect] {
-        start(at: now)
-        for endpoint in endpoints where !endpoint.isMartian && !bootstrapEndpoints.contains(endpoint) {
-            guard bootstrapEndpoints.count < configuration.bootstrapLimit else { break }
-            bootstrapEndpoints.append(endpoint)
-        }
-        bootstrapWait = configuration.bootstrapInterval
-        pingBootstrapEndpoints(at: now)
-        return flush()
+    /// How many nodes the network of one family has, as far as the distances between identifiers tell.
+    ///
+    /// The median of what our own neighbourhood and those of the keys last searched say: right within a third most of
+    /// the time, exact while fewer than ``Configuration/replication`` nodes are known, 1 while none is.
+    public func estimatedSize(of family: IPAddress.Family, at now: Instant) -> Int {
+        let good = goodNodes(family, limit: configuration.replication, at: now)
+        guard good.count == configuration.replication else { return good.count + 1 }
+        let size = networks[family].size.median(at: now) ?? ownNeighbourhoodSize(family, at: now) ?? 0
+        return max(good.count, Int(min(size.rounded(), 1e15))) + 1
     }
 
-    /// Inserts nodes remembered from an earlier run, and pings them.
-    public mutating func insert(_ nodes: [KnownNode], at now: Instant) -> [Effect] {
-        start(at: now)
-        for node in nodes where !node.endpoint.isMartian && node.id != nodeID && node.id != .zero {
-            learn(node, .named, isClient: false, at: now)
-            ping(node, at: now)
-        }
-        for family in IPAddress.Family.allCases { updateStatus(of: family, at: now) }
-        return flush()
+    /// What the distances of the nodes around us say of the network's size; `nil` while too few are known.
+    private func ownNeighbourhoodSize(_ family: IPAddress.Family, at now: Instant) -> Double? {
+        let good = goodNodes(family, limit: configuration.replication, at: now)
+        guard good.count == configuration.replication, let last = good.last else { return nil }
+        return SizeEstimate.size(rank: good.count, fraction: last.id.distance(to: nodeID).fraction)
     }
 
-    /// Reports that nothing can be sent to `endpoint` (ENETUNREACH, EHOSTUNREACH, EAFNOSUPPORT, EPIPE or EPERM).
-    public mutating func sendFailed(to endpoint: Endpoint, at now: Instant) -> [Effect] {
-        start(at: now)
-        let owed = pending.values.filter { $0.endpoint == endpoint }.sorted { $0.transaction < $1.transaction }
-        for request in owed where request.node == nil { _ = drop(request.transaction) }
-        var failed: [NodeID] = []
-        for request in owed {
-            guard let node = request.node, !failed.contains(node) else { continue }
-            failed.append(node)
-            expireNode(node, endpoint.address.family, at: now)
-        }
-        updateStatus(of: endpoint.address.family, at: now)
-        return flush()
-    }
-
-    /// Reports that local addresses or routes changed: what others saw of us is forgotten, and bootstrap starts over.
-    public mutating func connectivityChanged(at now: Instant) -> [Effect] {
-        start(at: now)
-        observed.reset()
-        bootstrapWait = configuration.bootstrapInterval
-        pingBootstrapEndpoints(at: now)
-        for family in IPAddress.Family.allCases {
-            let width = configuration.searchWidth
-            for node in networks[family].nodes.closest(to: nodeID, limit: width, where: { !$0.isExpired }) {
-                ping(node.known, at: now)
-            }
-        }
-        return flush()
-    }
-
-    // MARK: Bootstrap
-
-    private mutating func pingBootstrapEndpoints(at now: Instant) {
-        for endpoint in bootstrapEndpoints { pingUnknown(endpoint, at: now) }
-        for family in IPAddress.Family.allCases { updateStatus(of: family, at: now) }
-        scheduleBootstrap(at: now)
-    }
-
-    /// Bootstraps again later, unless connected by then.
-    mutating func scheduleBootstrap(at now: Instant) {
-        guard !bootstrapEndpoints.isEmpty, !isConnected, !timers.isSet(.bootstrap) else { return }
-        timers.set(.bootstrap, at: now.advanced(by: bootstrapWait))
-        bootstrapWait = min(bootstrapWait * 2, configuration.bootstrapIntervalLimit)
-    }
-
-    mutating func bootstrapAgain(at now: Instant) {
-        guard !isConnected else { return bootstrapWait = configuration.bootstrapInterval }
-        pingBootstrapEndpoints(at: now)
-    }
-
-    private var isConnected: Bool {
-        IPAddress.Family.allCases.contains { networks[$0].status == .connected }
+    /// Looks at our own neighbourhood anew.
+    mutating func estimateSize(_ family: IPAddress.Family, at now: Instant) {
+        networks[family].size.observeOwn(ownNeighbourhoodSize(family, at: now))
     }
 
     // MARK: Buckets
@@ -100,6 +46,7 @@ extension DHT {
         {
             findNeighbours(family, at: now)
         }
+        estimateSize(family, at: now)
         updateStatus(of: family, at: now)
         let pause: ClosedRange<Duration> =
             wasActive || networks[family].wasActive ? .seconds(5)...(.seconds(25)) : .seconds(60)...(.seconds(180))
@@ -155,11 +102,13 @@ extension DHT {
             }
             removeUselessNodes(family, at: now)
             for candidate in candidates { ping(candidate, at: now) }
+            lookForLostNodes(family, at: now)
             updateStatus(of: family, at: now)
         }
         listeners.removeAll(renewedBefore: now.advanced(by: .zero - configuration.listenerLifetime))
         bans.expire(at: now)
         rate.forgetIdle(at: now)
+        proofs.expire(at: now)
         timers.set(.expiry, at: now.advanced(by: random.duration(in: .seconds(120)...(.seconds(360)))))
     }
 }

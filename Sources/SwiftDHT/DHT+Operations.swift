@@ -17,6 +17,27 @@ extension DHT {
         return flush()
     }
 
+    /// Looks for the fields that `query` selects, of the values at `key`: here and at the closest nodes.
+    ///
+    /// Rows are reported as they arrive, each content once; nobody vouches for them, as signatures cannot be checked. Ends
+    /// like a get. Nodes that know nothing of selections answer with whole values, which are reduced here.
+    public mutating func query(
+        _ key: InfoHash, _ query: ValueQuery, as operation: OperationID, at now: Instant
+    ) -> [Effect] {
+        start(at: now)
+        guard !query.select.isEmpty else { return refuse(operation) }
+        guard open(operation, Operation(key: key, kind: .query(query, found: [])), at: now) else { return flush() }
+        for entry in storage.entries(at: key) { deliver(entry.value, to: operation, at: now) }
+        begin(operation, at: now)
+        return flush()
+    }
+
+    /// Ends an operation that cannot be begun.
+    private mutating func refuse(_ operation: OperationID) -> [Effect] {
+        outbox.append(.finished(operation, .failed))
+        return flush()
+    }
+
     /// Stores `value` at the nodes closest to `key`, and here.
     ///
     /// A permanent value is stored again before its life ends, and at closer nodes as they appear, until cancelled.
@@ -25,10 +46,9 @@ extension DHT {
         at now: Instant
     ) -> [Effect] {
         start(at: now)
-        let record = PutRecord(value: value, packed: value.packed, created: now, isPermanent: isPermanent)
-        guard value.id.rawValue != 0, record.packed.count <= configuration.packedValueLimit else {
-            outbox.append(.finished(operation, .failed))
-            return flush()
+        let record = PutRecord(value, created: now, kind: isPermanent ? .permanent : .once)
+        guard value.id.rawValue != 0, value.packed.count <= configuration.packedValueLimit else {
+            return refuse(operation)
         }
         guard open(operation, Operation(key: key, kind: .put(record)), at: now) else { return flush() }
         storeOwn(record, at: key, at: now)
@@ -62,7 +82,7 @@ extension DHT {
         timers.cancel(.operation(operation))
         for family in record.families { detach(operation, from: SearchKey(key: record.key, family: family), at: now) }
         switch record.kind {
-        case .get: break
+        case .get, .query: break
         case .put(let put) where put.isPermanent:
             let slot = Storage.Slot(key: record.key, id: put.value.id)
             guard let entry = storage.entry(slot), entry.expires == nil else { break }
@@ -77,6 +97,7 @@ extension DHT {
 
     /// Registers an operation; reports a refusal.
     private mutating func open(_ id: OperationID, _ operation: Operation, at now: Instant) -> Bool {
+        if operations[id]?.isLingering == true { end(id) }
         guard operations[id] == nil else {
             outbox.append(.ignored(.operationIdentifier))
             return false
@@ -92,27 +113,38 @@ extension DHT {
     }
 
     /// Joins the searches of all connected families; waits for a connection when there are none.
-    private mutating func begin(_ operation: OperationID, at now: Instant) {
+    mutating func begin(_ operation: OperationID, at now: Instant) {
         for family in IPAddress.Family.allCases where networks[family].status == .connected {
             attach(operation, to: family, at: now)
         }
     }
 
-    mutating func operationTimedOut(_ id: OperationID) {
-        guard let operation = operations[id], !operation.isFinished else { return }
+    mutating func operationTimedOut(_ id: OperationID, at now: Instant) {
+        guard let operation = operations[id] else { return }
+        guard !operation.isLingering else { return end(id) }
         let outcome: Outcome =
             operation.answers > 0
             ? .completed(nodes: operation.answers) : operation.families.isEmpty ? .noNodes : .failed
-        conclude(id, outcome)
+        conclude(id, outcome, at: now)
     }
 
-    /// Reports the end of a get or put; permanent puts go on.
-    private mutating func conclude(_ id: OperationID, _ outcome: Outcome) {
+    /// Settles how a get or put ended. Permanent puts go on, and others for a while where nodes were slow.
+    private mutating func conclude(_ id: OperationID, _ outcome: Outcome, at now: Instant) {
         guard let operation = operations[id], !operation.isFinished else { return }
         timers.cancel(.operation(id))
         operations[id]?.outcome = outcome
-        reportEndIfDue(of: id)
-        guard !operation.isLasting else { return }
+        if operations[id]?.isLingering == true, case .completed = outcome,
+            operations.count <= configuration.operationLimit / 2
+        {
+            outbox.append(.finished(id, outcome))
+            return timers.set(.operation(id), at: now.advanced(by: configuration.lingering))
+        }
+        if !operation.isLasting { leaveSearches(id) }
+        reportEndIfDue(of: id, at: now)
+    }
+
+    private mutating func leaveSearches(_ id: OperationID) {
+        guard let operation = operations[id] else { return }
         for family in operation.families {
             let key = SearchKey(key: operation.key, family: family)
             guard searches[key] != nil else { continue }
@@ -121,30 +153,59 @@ extension DHT {
         }
     }
 
+    /// Forgets a put whose end was reported.
+    private mutating func end(_ id: OperationID) {
+        leaveSearches(id)
+        timers.cancel(.operation(id))
+        operations[id] = nil
+    }
+
     /// Reports the end of an operation unless something it found is still being examined.
-    mutating func reportEndIfDue(of id: OperationID) {
+    mutating func reportEndIfDue(of id: OperationID, at now: Instant) {
         guard let operation = operations[id], let outcome = operation.outcome, !examinations.concern(id) else { return }
-        outbox.append(.finished(id, outcome))
         if !operation.isLasting { operations[id] = nil }
+        guard operation.isInternal else { return outbox.append(.finished(id, outcome)) }
+        handovers.finish(id)
+        startHandovers(at: now)
+    }
+
+    /// A put that was reported as done has nothing left to do in one family.
+    mutating func put(_ id: OperationID, isSpreadIn key: SearchKey) {
+        remove(id, from: key)
+        operations[id]?.families.removeAll { $0 == key.family }
+        if operations[id]?.families.isEmpty == true { end(id) }
     }
 
     /// One family's search has nothing more to give to an operation.
-    mutating func searchConcluded(_ id: OperationID, _ family: IPAddress.Family, answers: Int) {
+    mutating func searchConcluded(_ id: OperationID, _ family: IPAddress.Family, answers: Int, at now: Instant) {
         guard let operation = operations[id], operation.remaining.contains(family) else { return }
         operations[id]?.remaining.removeAll { $0 == family }
         operations[id]?.answers += answers
         guard operations[id]?.remaining.isEmpty == true else { return }
         let total = operation.answers + answers
-        conclude(id, total > 0 ? .completed(nodes: total) : .failed)
+        conclude(id, total > 0 ? .completed(nodes: total) : .failed, at: now)
     }
 
     /// Reports a value to a get, once, unless its signature is wrong.
     mutating func deliver(_ value: Value, to id: OperationID, at now: Instant) {
+        if case .query(let query, _)? = operations[id]?.kind, query.matches(value) {
+            return deliver(FieldTable(selecting: query.select, of: [value]), to: id)
+        }
         guard case .get(let query, let found)? = operations[id]?.kind, query.matches(value) else { return }
         let same = found[value.id] ?? []
         guard !same.contains(where: { $0.hasSameContent(as: value) }), found.count < configuration.knownValueLimit
         else { return }
         if !examine(value, for: .get(id), at: now) { outbox.append(.ignored(.overLimit)) }
+    }
+
+    /// Reports the rows of a table to a query, each once.
+    mutating func deliver(_ table: FieldTable, to id: OperationID) {
+        guard case .query(let query, var found)? = operations[id]?.kind else { return }
+        for row in table.rows where found.count < configuration.knownValueLimit {
+            guard row.has(query.select), found.insert(row).inserted else { continue }
+            outbox.append(.row(row, for: id))
+        }
+        operations[id]?.kind = .query(query, found: found)
     }
 
     mutating func deliver(genuine value: Value, to id: OperationID) {

@@ -156,10 +156,13 @@ extension DHT {
         answer(reply, arrival.transaction, to: arrival.source)
     }
 
-    /// Whether enough good nodes are closer to `key` than we are.
+    /// Whether enough good nodes are closer to `key` than we are, those not counted that may be there to hide it.
     private func isTooFar(from key: InfoHash, _ family: IPAddress.Family, at now: Instant) -> Bool {
+        var spread = Spread(configuration, size: networks[family].plausibleSize(at: now))
         let closest = networks[family].closestGood(
-            to: key, limit: configuration.searchWidth, configuration: configuration, at: now)
+            to: key, limit: configuration.searchNodeLimit, configuration: configuration, at: now
+        ).filter { spread.counts(AddressPrefix($0.endpoint.address), fraction: $0.id.distance(to: key).fraction) }
+            .prefix(configuration.searchWidth)
         guard closest.count >= configuration.replication, let last = closest.last else { return false }
         return last.id.isCloser(to: key, than: nodeID)
     }
@@ -184,6 +187,7 @@ extension DHT {
         var reply = emptyReply(to: listener.endpoint)
         reply.token = tokens.token(for: listener.endpoint)
         answer(reply, transaction, to: listener.endpoint)
+        if isNew == nil { outbox.append(.ignored(.overLimit)) }
         guard isNew == true else { return }
         let known = storage.entries(at: key).filter { listener.query.matches($0.value) }
         push(known, at: key, to: listener, at: now)

@@ -32,12 +32,13 @@ extension DHT {
         guard packet.network == configuration.network else { return .otherNetwork }
         guard packet.sender != nodeID else { return .ownIdentifier }
         switch packet.message {
-        case .request(let request): return take(request, in: packet, from: source, at: now)
+        case .request(let request):
+            return take(request, in: packet, size: datagram.count, from: source, at: now)
         case .reply(let reply): return take(reply, in: packet, from: source, at: now)
         case .failure(let code, _, let sender):
             return take(failure: code, by: sender, in: packet, from: source, at: now)
         case .update(let update):
-            learn(KnownNode(id: update.sender, endpoint: source), .heard, isClient: packet.isClient, at: now)
+            noteLifeSign(of: KnownNode(id: update.sender, endpoint: source), at: now)
             return .unsolicited
         case .fragments(let fragments):
             return take(fragments, transaction: packet.transaction, from: source, at: now)
@@ -45,11 +46,20 @@ extension DHT {
     }
 
     private mutating func take(
-        _ request: Request, in packet: Packet, from source: Endpoint, at now: Instant
+        _ request: Request, in packet: Packet, size: Int, from source: Endpoint, at now: Instant
     ) -> Reason? {
-        guard rate.admit(source.address, configuration: configuration, at: now) else { return .rateLimited }
+        let isStranger = isStranger(source.address, at: now)
+        guard rate.admit(source.address, isStranger: isStranger, configuration: configuration, at: now) else {
+            return .rateLimited
+        }
         let sender = KnownNode(id: request.sender, endpoint: source)
-        learn(sender, .heard, isClient: packet.isClient, at: now)
+        if isStranger, !proves(request.method, source, at: now) {
+            guard !isGenerous(request.method) else {
+                return withhold(request, in: packet, size: size, from: source, at: now)
+            }
+        } else {
+            learn(sender, .heard, isClient: packet.isClient, at: now)
+        }
         guard packet.message.announcesFragments else {
             return serve(request.method, transaction: packet.transaction, from: sender, at: now)
         }
@@ -111,10 +121,11 @@ extension DHT {
     private mutating func take(_ reply: Reply, in packet: Packet, from source: Endpoint, at now: Instant) -> Reason? {
         let sender = KnownNode(id: reply.sender, endpoint: source)
         guard let request = answered(packet.transaction, by: sender, at: now) else {
-            learn(sender, .heard, isClient: packet.isClient, at: now)
+            noteLifeSign(of: sender, at: now)
             return .unsolicited
         }
         learn(sender, .replied, isClient: packet.isClient, at: now)
+        prove(source.address, at: now)
         measure(request, by: sender, at: now)
         if let address = reply.observed, address.family == source.address.family,
             let changed = observed.count(address, limit: configuration.observedAddressLimit)
@@ -132,8 +143,14 @@ extension DHT {
             finish(request, with: reply, at: now)
             return nil
         }
-        timers.set(.hedge(request.transaction), at: now.advanced(by: configuration.requestInterval * 2))
+        timers.set(.request(request.transaction), at: now.advanced(by: configuration.longestWait))
         return expectFragments(of: packet, from: source, at: now)
+    }
+
+    /// A node we know is alive where we know it to be. Others prove nothing by what nobody asked them for.
+    private mutating func noteLifeSign(of sender: KnownNode, at now: Instant) {
+        guard networks[sender.endpoint.address.family].nodes[sender.id]?.endpoint == sender.endpoint else { return }
+        learn(sender, .heard, isClient: false, at: now)
     }
 
     /// The pending request that `sender` may answer. One answered under another identifier is a node that was replaced.
@@ -142,35 +159,41 @@ extension DHT {
     ) -> PendingRequest? {
         guard let request = pending[transaction], request.endpoint == sender.endpoint else { return nil }
         guard let node = request.node, node != sender.id else { return request }
-        expireNode(node, sender.endpoint.address.family, at: now)
+        let family = sender.endpoint.address.family
+        guard networks[family].nodes[node]?.endpoint == sender.endpoint else { return nil }
+        expireNode(node, family, at: now)
         return nil
     }
 
     private mutating func measure(_ request: PendingRequest, by sender: KnownNode, at now: Instant) {
-        guard request.attempt == 1, !request.wasHedged else { return }
+        guard request.attempt == 1 else { return }
         let sample = request.sent.duration(to: now)
         let family = sender.endpoint.address.family
-        networks[family].nodes.update(sender.id) { $0.measured(sample) }
-        networks[family].roundTrip = networks[family].roundTrip.map { ($0 * 7 + sample) / 8 } ?? sample
+        networks[family].nodes.update(sender.id) { $0.roundTrip.add(sample) }
+        networks[family].roundTrip.add(sample)
     }
 
     private mutating func take(
         failure code: UInt64, by sender: NodeID, in packet: Packet, from source: Endpoint, at now: Instant
     ) -> Reason? {
-        let node = KnownNode(id: sender, endpoint: source)
-        learn(node, .heard, isClient: packet.isClient, at: now)
+        noteLifeSign(of: KnownNode(id: sender, endpoint: source), at: now)
         guard let request = pending[packet.transaction], request.endpoint == source, request.node == sender else {
             return .unsolicited
         }
-        // Only a refused token says what to do; anything else runs into its timeout.
-        guard code == 401, let search = request.search else { return nil }
-        tokenWasRefused(request, in: search, at: now)
+        // Only a refused token or a forgotten key says what to do; anything else runs into its timeout.
+        guard let search = request.search else { return nil }
+        switch code {
+        case 401: tokenWasRefused(request, in: search, at: now)
+        case 404: valueWasForgotten(request, at: now)
+        default: break
+        }
         return nil
     }
 
     /// Offers the nodes of an answer to the search that asked.
     private mutating func learnNodes(of reply: Reply, for search: SearchKey?, from source: Endpoint, at now: Instant) {
-        for node in reply.nodes4 + reply.nodes6 {
+        let limit = configuration.namedNodeLimit
+        for node in Array(reply.nodes4.prefix(limit)) + reply.nodes6.prefix(limit) {
             var endpoint = node.endpoint
             if endpoint.address.isLoopback, endpoint.address.family == source.address.family {
                 endpoint = Endpoint(source.address, port: endpoint.port, scope: source.scope)
@@ -191,8 +214,7 @@ extension DHT {
                 continue
             }
             guard search.family == family else { continue }
-            let limit = configuration.searchNodeLimit
-            searches[search]?.insert(known.known, isSlow: known.isSlow, limit: limit)
+            insert(known.known, isSlow: known.isSlow, into: search, at: now)
         }
     }
 }

@@ -9,18 +9,13 @@ extension DHT {
         at now: Instant
     ) -> UInt32? {
         guard let transaction = dispatch(method, node.id, node.endpoint, values, purpose, at: now) else { return nil }
-        let family = node.endpoint.address.family
-        networks[family].nodes.update(node.id) { $0.pending.append(transaction) }
-        if case .lookup = purpose {} else if case .store = purpose {} else { return transaction }
-        let known = networks[family].nodes[node.id]
-        let wait = networks[family].hedgeDelay(for: known, configuration: configuration)
-        timers.set(.hedge(transaction), at: now.advanced(by: wait))
+        networks[node.endpoint.address.family].nodes.update(node.id) { $0.pending.append(transaction) }
         return transaction
     }
 
     /// Pings an endpoint whose node is not known yet.
     mutating func pingUnknown(_ endpoint: Endpoint, at now: Instant) {
-        guard dispatch(.ping, nil, endpoint, [], .ping, at: now) != nil else { return }
+        guard dispatch(.ping, nil, endpoint, [], .reunion, at: now) != nil else { return }
         networks[endpoint.address.family].bootstrapPings += 1
     }
 
@@ -31,23 +26,31 @@ extension DHT {
         guard pending.count < configuration.pendingRequestLimit else { return nil }
         let transaction = nextTransaction()
         let message = Packet.Message.request(Request(sender: nodeID, method: method))
-        let wait = configuration.requestInterval * 2 + jitter()
+        let known = node.flatMap { networks[endpoint.address.family].nodes[$0] }
+        let wait = networks[endpoint.address.family].wait(for: known, configuration: configuration)
         let request = PendingRequest(
             transaction: transaction, node: node, endpoint: endpoint, purpose: purpose,
             packet: encode(message, transaction: transaction), values: values, sent: now, wait: wait)
         pending[transaction] = request
-        timers.set(.request(transaction), at: now.advanced(by: wait))
+        awaitAnswer(to: request, at: now)
         networks[endpoint.address.family].wasActive = true
         counters.requestsSent += 1
         transmit(request, at: now)
         return transaction
     }
 
-    private mutating func jitter() -> Duration { random.duration(in: .zero...configuration.requestJitter) }
+    /// Sets the timer for the answer to the current attempt, with chance added lest nodes act in step.
+    private mutating func awaitAnswer(to request: PendingRequest, at now: Instant) {
+        let wait = request.currentWait(configuration, at: now)
+        timers.set(.request(request.transaction), at: now.advanced(by: wait + random.duration(in: .zero...(wait / 8))))
+    }
 
+    /// Drawn at random: whoever could foretell it could answer in the name of an address that is not theirs.
     private mutating func nextTransaction() -> UInt32 {
-        repeat { lastTransaction &+= 1 } while lastTransaction == 0 || pending[lastTransaction] != nil
-        return lastTransaction
+        while true {
+            let transaction = UInt32(truncatingIfNeeded: random.next())
+            if transaction != 0, pending[transaction] == nil { return transaction }
+        }
     }
 
     func encode(_ message: Packet.Message, transaction: UInt32) -> [UInt8] {
@@ -99,7 +102,6 @@ extension DHT {
     mutating func drop(_ transaction: UInt32) -> PendingRequest? {
         guard let request = pending.removeValue(forKey: transaction) else { return nil }
         timers.cancel(.request(transaction))
-        timers.cancel(.hedge(transaction))
         let family = request.endpoint.address.family
         if let node = request.node {
             networks[family].nodes.update(node) { $0.pending.removeAll { $0 == transaction } }
@@ -113,37 +115,34 @@ extension DHT {
     mutating func finish(_ request: PendingRequest, with reply: Reply, at now: Instant) {
         guard drop(request.transaction) != nil else { return }
         switch request.purpose {
-        case .ping, .maintenance, .push: break
-        case .lookup(let search, let operation):
-            lookupAnswered(request.transaction, operation, by: reply, in: search, at: now)
+        case .ping, .challenge, .proof, .maintenance, .push: break
+        case .reunion: reunite(with: reply.sender, request.endpoint.address.family, at: now)
+        case .lookup(let search, let question):
+            lookupAnswered(request.transaction, question, by: reply, in: search, at: now)
         case .store(let search, let operation): storeAnswered(operation, by: reply, in: search, at: now)
         case .listen(let search, let operation, _): listenAnswered(operation, by: reply, in: search, at: now)
         }
     }
 
-    /// The answer takes longer than it should: the next closest node is asked as well, and this one once more.
-    mutating func answerIsSlow(_ transaction: UInt32, at now: Instant) {
-        guard let request = pending[transaction], let node = request.node, let search = request.search else { return }
-        networks[search.family].nodes.update(node) { $0.isSlow = true }
-        searches[search]?.update(node) { $0.isSlow = true }
-        pending[transaction]?.wasHedged = true
-        counters.requestsRepeated += 1
-        transmit(request, at: now)
-        step(search, at: now)
-    }
-
+    /// An answer is overdue: the request is sent again, and the next closest node is asked as well.
     mutating func requestTimedOut(_ transaction: UInt32, at now: Instant) {
-        guard let request = pending[transaction] else { return }
-        guard request.attempt < configuration.requestAttempts else { return giveUp(request, at: now) }
-        let wait = request.wait * 2 + jitter()
-        pending[transaction]?.attempt += 1
-        pending[transaction]?.wait = wait
-        timers.set(.request(transaction), at: now.advanced(by: wait))
+        guard var request = pending[transaction] else { return }
+        guard request.attempt < request.attempts(configuration),
+            request.sent.duration(to: now) < configuration.requestLifetime
+        else { return giveUp(request, at: now) }
+        request.attempt += 1
+        pending[transaction] = request
+        awaitAnswer(to: request, at: now)
         counters.requestsRepeated += 1
         transmit(request, at: now)
-        guard let search = request.search, let node = request.node else { return }
-        networks[search.family].nodes.update(node) { $0.isSlow = true }
-        searches[search]?.update(node) { ($0.isSlow, $0.isVerySlow) = (true, true) }
+        guard let node = request.node else { return }
+        let isFirst = request.attempt == 2
+        networks[request.endpoint.address.family].nodes.update(node) { node in
+            node.isSlow = true
+            if isFirst { node.roundTrip.missed() }
+        }
+        guard let search = request.search else { return }
+        searches[search]?.update(node) { ($0.isSlow, $0.isVerySlow) = (true, $0.isVerySlow || !isFirst) }
         step(search, at: now)
     }
 
@@ -159,7 +158,7 @@ extension DHT {
                     node.subscriptions[index].isPending = false
                     node.subscriptions[index].renewed = Instant(nanoseconds: .min)
                 }
-            case .ping, .maintenance, .push, .lookup: break
+            case .ping, .reunion, .challenge, .proof, .maintenance, .push, .lookup: break
             }
         }
         step(search, at: now)
@@ -173,19 +172,21 @@ extension DHT {
             _ = drop(request.transaction)
             return updateStatus(of: family, at: now)
         }
+        if case .proof = request.purpose {
+            _ = (drop(request.transaction), withheld.remove(request.endpoint.address))
+            return
+        }
         guard transfers.expects(name), let search = request.search else {
             _ = drop(request.transaction)
             if case .push(let key) = request.purpose { listeners.remove(node, at: key, reachedAt: request.endpoint) }
             guard networks[family].nodes[node]?.endpoint == request.endpoint else { return forget(request, at: now) }
-            return expireNode(node, family, at: now)
+            expireNode(node, family, at: now)
+            return nodeIsSilent(family, at: now)
         }
         // It answered, but its values never came complete: the node lives, the answer is worth nothing.
         transfers.remove(name)
-        guard case .lookup(_, let operation) = request.purpose, drop(request.transaction) != nil else { return }
-        searches[search]?.update(node) { node in
-            node.lookups.removeAll { $0.transaction == request.transaction }
-            if let operation { node.answered.append(operation) }
-        }
+        guard case .lookup(_, let question) = request.purpose, drop(request.transaction) != nil else { return }
+        lookupEnded(request.transaction, question, of: node, in: search)
         step(search, at: now)
     }
 }

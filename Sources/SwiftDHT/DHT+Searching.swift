@@ -7,16 +7,14 @@ extension DHT {
     /// Makes sure that the search exists, filled with the closest nodes known.
     mutating func openSearch(_ key: SearchKey, at now: Instant) {
         guard searches[key] == nil else { return }
-        let keys = networks[key.family].searchKeys
-        let index = keys.firstIndex { $0 > key.key } ?? keys.count
-        networks[key.family].searchKeys.insert(key.key, at: index)
+        networks[key.family].searchKeys.insert(key.key, at: networks[key.family].searchPosition(of: key.key))
         searches[key] = Search(key)
         refill(key, at: now)
     }
 
     mutating func closeSearch(_ key: SearchKey) {
         guard let search = searches.removeValue(forKey: key) else { return }
-        networks[key.family].searchKeys.removeAll { $0 == key.key }
+        networks[key.family].searchKeys.remove(at: networks[key.family].searchPosition(of: key.key))
         timers.cancel(.search(key))
         for node in search.nodes { for subscription in node.subscriptions { sockets[subscription.socket] = nil } }
     }
@@ -24,9 +22,20 @@ extension DHT {
     private mutating func refill(_ key: SearchKey, at now: Instant) {
         let width = configuration.searchWidth
         let closest = networks[key.family].nodes.closest(to: key.key, limit: width) { !$0.isExpired }
-        let limit = configuration.searchNodeLimit
-        for node in closest { searches[key]?.insert(node.known, isSlow: node.isSlow, limit: limit) }
+        for node in closest { insert(node.known, isSlow: node.isSlow, into: key, at: now) }
         searches[key]?.refilled = now
+    }
+
+    /// Adds a node to a search; what it displaces loses its listen sockets.
+    mutating func insert(_ node: KnownNode, isSlow: Bool, into key: SearchKey, at now: Instant) {
+        let (size, configuration) = (networks[key.family].plausibleSize(at: now), configuration)
+        let displaced = searches[key]?.insert(node, isSlow: isSlow, size: size, configuration: configuration)
+        for subscription in displaced.flatMap({ $0 })?.subscriptions ?? [] { sockets[subscription.socket] = nil }
+    }
+
+    /// What counts towards the closest nodes of a family's searches.
+    private func spread(_ family: IPAddress.Family, at now: Instant) -> Spread {
+        Spread(configuration, size: networks[family].plausibleSize(at: now))
     }
 
     /// Lets an operation take part in a family's search.
@@ -35,7 +44,7 @@ extension DHT {
         let key = SearchKey(key: operation.key, family: family)
         openSearch(key, at: now)
         switch operation.kind {
-        case .get: searches[key]?.gets.append(id)
+        case .get, .query: searches[key]?.gets.append(id)
         case .put: searches[key]?.puts.append(id)
         case .listen: searches[key]?.listens.append(id)
         }
@@ -56,17 +65,37 @@ extension DHT {
     }
 
     /// A node that is new, or back, may be closer to a key than those a search has.
+    ///
+    /// Keys near its identifier come first, in both directions, and the first few it is no news to end the way.
     mutating func offerToSearches(_ node: KnownNode, at now: Instant) {
         let family = node.endpoint.address.family
-        for key in networks[family].searchKeys {
-            let name = SearchKey(key: key, family: family)
+        let keys = networks[family].searchKeys
+        let middle = networks[family].searchPosition(of: node.id)
+        offer(node, to: keys[middle...], at: now)
+        offer(node, to: keys[..<middle].reversed(), at: now)
+    }
+
+    private mutating func offer(_ node: KnownNode, to keys: some Sequence<InfoHash>, at now: Instant) {
+        var refusals = 0
+        let width = configuration.searchWidth
+        for key in keys {
+            let name = SearchKey(key: key, family: node.endpoint.address.family)
             guard let search = searches[name] else { continue }
-            let width = configuration.searchWidth
-            if search.nodes.count >= width, !node.id.isCloser(to: key, than: search.nodes[width - 1].id) { continue }
-            let limit = configuration.searchNodeLimit
-            searches[name]?.insert(node, isSlow: false, limit: limit)
+            if search.nodes.count >= width, !node.id.isCloser(to: key, than: search.nodes[width - 1].id) {
+                refusals += 1
+                guard refusals < configuration.offerRefusalLimit else { return }
+                continue
+            }
+            insert(node, isSlow: false, into: name, at: now)
             timers.set(.search(name), at: now)
         }
+    }
+
+    /// Forgets the tokens of a search, and renews its listens with new ones.
+    mutating func resynchronise(_ key: SearchKey, at now: Instant) {
+        guard let count = searches[key]?.nodes.count else { return }
+        for index in 0..<count { searches[key]?.update(at: index) { $0.resynchronise() } }
+        step(key, at: now)
     }
 
     /// Does everything a search can do now, and sets its timer for what it can do later.
@@ -80,7 +109,11 @@ extension DHT {
         let concluded = concluded(search, at: now)
         if search.isForTable, isSettled(search, at: now) { search.isForTable = false }
         searches[key] = search
-        for (operation, answers) in concluded { searchConcluded(operation, key.family, answers: answers) }
+        if !concluded.isEmpty { estimateSize(from: search, at: now) }
+        for (operation, answers) in concluded {
+            searchConcluded(operation, key.family, answers: answers, at: now)
+        }
+        for operation in search.puts where isSpread(operation, search, at: now) { put(operation, isSpreadIn: key) }
         guard let left = searches[key] else { return }
         guard !left.isIdle else { return closeSearch(key) }
         guard let next = nextStep(left, at: now) else { return timers.cancel(.search(key)) }
@@ -93,12 +126,17 @@ extension DHT {
     private mutating func lookUp(_ search: inout Search, at now: Instant) {
         var inFlight = 0
         for node in search.nodes where !node.lookups.isEmpty && !node.isSlow && !node.isExpired { inFlight += 1 }
-        var counting = 0
-        for index in search.nodes.indices where counting < configuration.replication {
+        var (spread, counted) = (spread(search.key.family, at: now), 0)
+        let size = networks[search.key.family].plausibleSize(at: now) ?? .infinity
+        for index in search.nodes.indices where counted < configuration.replication {
             let node = search.nodes[index]
             guard !node.isExpired else { continue }
-            if !node.isSlow { counting += 1 }
-            guard inFlight < configuration.searchConcurrency || node.isSlow || !node.lookups.isEmpty else { continue }
+            if spread.counts(node.prefix, fraction: node.fraction), !node.isSlow { counted += 1 }
+            // As near as this, a node is one of those that are asked in the end: no need to wait for better ones.
+            let isNear = node.fraction * size < Double(configuration.searchWidth)
+            guard inFlight < configuration.searchConcurrency || isNear || node.isSlow || !node.lookups.isEmpty else {
+                continue
+            }
             if lookUp(&search, index, at: now), node.lookups.isEmpty, !node.isSlow { inFlight += 1 }
         }
     }
@@ -108,41 +146,58 @@ extension DHT {
         var isAsked = false
         for operation in search.gets {
             let node = search.nodes[index]
-            guard !node.answered.contains(operation), !node.isAsked(for: operation) else { continue }
-            let query = operations[operation]?.query.flatMap { $0 == .all ? nil : $0 }
-            let method = Request.Method.get(key: search.key.key, query: query, want: nil)
-            isAsked = ask(method, for: operation, &search, index, at: now) || isAsked
+            guard !node.answered.contains(operation), let query = operations[operation]?.query,
+                !node.isAsked(for: query)
+            else { continue }
+            let method = Request.Method.get(key: search.key.key, query: query == .all ? nil : query, want: nil)
+            isAsked = ask(method, .get(query), &search, index, at: now) || isAsked
         }
+        isAsked = probe(&search, index, at: now) || isAsked
         let node = search.nodes[index]
         guard search.wantsTokens, node.lookups.isEmpty, !node.isSynced(configuration, at: now) else { return isAsked }
-        return ask(.find(target: search.key.key, want: nil), for: nil, &search, index, at: now) || isAsked
+        return ask(.find(target: search.key.key, want: nil), .find, &search, index, at: now) || isAsked
     }
 
-    private mutating func ask(
-        _ method: Request.Method, for operation: OperationID?, _ search: inout Search, _ index: Int, at now: Instant
+    mutating func ask(
+        _ method: Request.Method, _ question: PendingRequest.Question, _ search: inout Search, _ index: Int,
+        at now: Instant
     ) -> Bool {
         let node = KnownNode(id: search.nodes[index].id, endpoint: search.nodes[index].endpoint)
-        guard let transaction = request(method, to: node, purpose: .lookup(search.key, operation), at: now) else {
+        guard let transaction = request(method, to: node, purpose: .lookup(search.key, question), at: now) else {
             return false
         }
-        search.update(at: index) { $0.lookups.append(.init(transaction: transaction, operation: operation)) }
+        search.update(at: index) { $0.lookups.append(.init(transaction: transaction, question: question)) }
         return true
     }
 
     mutating func lookupAnswered(
-        _ transaction: UInt32, _ operation: OperationID?, by reply: Reply, in key: SearchKey, at now: Instant
+        _ transaction: UInt32, _ question: PendingRequest.Question, by reply: Reply, in key: SearchKey, at now: Instant
     ) {
         searches[key]?.update(reply.sender) { node in
             node.wasHeard()
             node.token = reply.token
             node.synced = now
-            node.lookups.removeAll { $0.transaction == transaction }
-            if let operation { node.answered.append(operation) }
         }
-        if let operation {
+        for operation in lookupEnded(transaction, question, of: reply.sender, in: key) {
             for case .whole(let value) in reply.values { deliver(value, to: operation, at: now) }
+            if let fields = reply.fields { deliver(fields, to: operation) }
         }
+        if case .probe(let operation) = question { noteProbe(operation, by: reply, in: key) }
         step(key, at: now)
+    }
+
+    /// A node has nothing more to say to a lookup: all gets that asked for no more than it have their answer from there.
+    @discardableResult
+    mutating func lookupEnded(
+        _ transaction: UInt32, _ question: PendingRequest.Question, of id: NodeID, in key: SearchKey
+    ) -> [OperationID] {
+        guard let search = searches[key] else { return [] }
+        let served = search.gets.filter { operations[$0]?.query.map(question.answers) ?? false }
+        searches[key]?.update(id) { node in
+            node.lookups.removeAll { $0.transaction == transaction }
+            for operation in served where !node.answered.contains(operation) { node.answered.append(operation) }
+        }
+        return served
     }
 
     /// A node does not take the token it gave: get another, and give the node up when that goes on.
@@ -181,12 +236,17 @@ extension DHT {
         }
     }
 
-    /// The positions of the closest usable nodes, as far as all of them have answered.
+    /// The positions of the closest usable nodes up to the `count`-th that counts, as far as all of them have answered.
     private func leading(_ search: Search, _ count: Int, at now: Instant) -> [Int] {
+        var (spread, counted) = (spread(search.key.family, at: now), 0)
         var leading: [Int] = []
-        for index in search.nodes.indices where !search.nodes[index].isExpired && !search.nodes[index].isSlow {
-            guard leading.count < count, search.nodes[index].isSynced(configuration, at: now) else { break }
+        for index in search.nodes.indices where !search.nodes[index].isExpired {
+            let node = search.nodes[index]
+            let counts = spread.counts(node.prefix, fraction: node.fraction)
+            guard !node.isSlow else { continue }
+            guard counted < count, node.isSynced(configuration, at: now) else { break }
             leading.append(index)
+            if counts { counted += 1 }
         }
         return leading
     }
@@ -194,27 +254,42 @@ extension DHT {
     private mutating func storeIfDue(
         _ operation: OperationID, _ search: inout Search, _ index: Int, at now: Instant
     ) {
-        guard case .put(let record)? = operations[operation]?.kind else { return }
-        if let store = search.nodes[index].stores.first(where: { $0.operation == operation }) {
-            guard !store.isPending, let due = refreshDue(record, store), due <= now else { return }
-        }
-        let (items, fragments) = layout([record.packed])
-        let age = record.created.duration(to: now)
-        let isOld = !record.isPermanent && age >= configuration.creationOmission
-        let created = isOld ? clock.unixSeconds(at: record.created) : nil
         let node = search.nodes[index]
-        let method = Request.Method.put(key: search.key.key, values: items, token: node.token, created: created)
-        let target = KnownNode(id: node.id, endpoint: node.endpoint)
-        guard request(method, to: target, values: fragments, purpose: .store(search.key, operation), at: now) != nil
+        guard case .put(let record)? = operations[operation]?.kind, isStoreDue(record, operation, at: node, now: now)
         else { return }
+        let step = storeStep(record, operation, at: node)
+        guard step != .wait, step == .done || send(step, record, operation, to: node, in: search.key, at: now) else {
+            return
+        }
         search.update(at: index) { node in
             node.stores.removeAll { $0.operation == operation }
-            node.stores.append(.init(operation: operation, acknowledged: nil, isPending: true))
+            node.probes.removeAll { $0.operation == operation }
+            let isDone = step == .done
+            node.stores.append(.init(operation: operation, acknowledged: isDone ? now : nil, isPending: !isDone))
         }
     }
 
+    /// Sends a put or refresh; `false` when too much is under way.
+    private mutating func send(
+        _ step: StoreStep, _ record: PutRecord, _ operation: OperationID, to node: SearchNode, in key: SearchKey,
+        at now: Instant
+    ) -> Bool {
+        let target = KnownNode(id: node.id, endpoint: node.endpoint)
+        let purpose = PendingRequest.Purpose.store(key, operation)
+        guard step == .put else {
+            let method = Request.Method.refresh(key: key.key, id: record.value.id, token: node.token)
+            return request(method, to: target, purpose: purpose, at: now) != nil
+        }
+        let (items, fragments) = layout([record.value.packed])
+        let age = record.created.duration(to: now)
+        let isOld = !record.isPermanent && age >= configuration.creationOmission
+        let created = isOld ? clock.unixSeconds(at: record.created) : nil
+        let method = Request.Method.put(key: key.key, values: items, token: node.token, created: created)
+        return request(method, to: target, values: fragments, purpose: purpose, at: now) != nil
+    }
+
     /// When a permanent value must be stored again; `nil` for others, which are stored once.
-    private func refreshDue(_ record: PutRecord, _ store: SearchNode.Store) -> Instant? {
+    func refreshDue(_ record: PutRecord, _ store: SearchNode.Store) -> Instant? {
         guard record.isPermanent, let acknowledged = store.acknowledged else { return nil }
         let lifetime = record.value.type.policy.lifetime
         return acknowledged.advanced(by: max(lifetime - configuration.refreshMargin, lifetime / 2))
@@ -268,9 +343,12 @@ extension DHT {
         }
     }
 
+    /// Drawn at random: nodes know theirs, and must not know from it by what name others push.
     private mutating func nextSocket() -> UInt32 {
-        repeat { lastSocket &+= 1 } while lastSocket == 0 || sockets[lastSocket] != nil
-        return lastSocket
+        while true {
+            let socket = UInt32(truncatingIfNeeded: random.next())
+            if socket != 0, sockets[socket] == nil { return socket }
+        }
     }
 
     mutating func listenAnswered(_ operation: OperationID, by reply: Reply, in key: SearchKey, at now: Instant) {
@@ -292,26 +370,48 @@ extension DHT {
         var concluded: [(OperationID, answers: Int)] = []
         for operation in search.gets {
             let hasAnswered = { (node: SearchNode) in node.answered.contains(operation) }
-            if let answers = answers(search, hasAnswered) { concluded.append((operation, answers)) }
+            if let answers = answers(search, at: now, hasAnswered) { concluded.append((operation, answers)) }
         }
         for operation in search.puts where operations[operation]?.isFinished == false {
-            let hasStored = { (node: SearchNode) in
-                node.stores.contains { $0.operation == operation && $0.acknowledged != nil }
-            }
-            if let answers = answers(search, hasStored) { concluded.append((operation, answers)) }
+            let hasStored = { (node: SearchNode) in node.hasStored(operation) }
+            if let answers = answers(search, at: now, hasStored) { concluded.append((operation, answers)) }
         }
         return concluded
     }
 
     /// How many nodes answered, once all of the closest that count have; `nil` before.
-    private func answers(_ search: Search, _ hasAnswered: (SearchNode) -> Bool) -> Int? {
+    private func answers(_ search: Search, at now: Instant, _ hasAnswered: (SearchNode) -> Bool) -> Int? {
         let closest = search.closestCounting(
-            configuration.replication, quorum: configuration.quorum, hasAnswered: hasAnswered)
+            configuration.replication, quorum: configuration.quorum, spread(search.key.family, at: now),
+            hasAnswered: hasAnswered)
         return closest.allSatisfy(hasAnswered) ? closest.count : nil
     }
 
     private func isSettled(_ search: Search, at now: Instant) -> Bool {
-        answers(search) { $0.isSynced(configuration, at: now) } != nil
+        answers(search, at: now) { $0.isSynced(configuration, at: now) } != nil
+    }
+
+    /// Whether a put that was reported as done has nothing left to do, not even at nodes that were slow.
+    private func isSpread(_ operation: OperationID, _ search: Search, at now: Instant) -> Bool {
+        guard operations[operation]?.isLingering == true else { return false }
+        return search.isDoneEverywhere(configuration.replication, spread(search.key.family, at: now)) {
+            $0.hasStored(operation)
+        }
+    }
+
+    /// Takes what a finished search saw as a sample of the network's density.
+    private mutating func estimateSize(from search: Search, at now: Instant) {
+        if networks[search.key.family].size.own == nil { estimateSize(search.key.family, at: now) }
+        var (spread, rank) = (spread(search.key.family, at: now), 0)
+        for node in search.nodes where !node.isExpired {
+            let counts = spread.counts(node.prefix, fraction: node.fraction)
+            guard counts, !node.isSlow else { continue }
+            rank += 1
+            guard rank == configuration.replication,
+                let size = SizeEstimate.size(rank: rank, fraction: node.fraction)
+            else { continue }
+            return networks[search.key.family].size.observe(size, around: search.key.key, at: now)
+        }
     }
 
     /// When something will be due that no answer brings about.
@@ -319,9 +419,12 @@ extension DHT {
         guard search.wantsTokens else { return nil }
         var next: Instant?
         func consider(_ instant: Instant) { next = next.map { min($0, instant) } ?? instant }
-        var counting = 0
-        for node in search.nodes where !node.isExpired && !node.isSlow && counting < configuration.replication {
-            counting += 1
+        var (spread, counted) = (spread(search.key.family, at: now), 0)
+        for node in search.nodes where !node.isExpired && counted < configuration.replication {
+            let isListenTarget = counted < configuration.listenTargets
+            let counts = spread.counts(node.prefix, fraction: node.fraction)
+            guard !node.isSlow else { continue }
+            if counts { counted += 1 }
             if let synced = node.synced, node.lookups.isEmpty {
                 consider(synced.advanced(by: configuration.tokenFreshness))
             }
@@ -330,7 +433,7 @@ extension DHT {
                 if let due = refreshDue(record, store) { consider(due) }
             }
             // Nodes that closer ones displaced are not asked again.
-            guard counting <= configuration.listenTargets else { continue }
+            guard isListenTarget else { continue }
             for subscription in node.subscriptions where !subscription.isPending {
                 consider(subscription.renewed.advanced(by: configuration.listenInterval))
             }

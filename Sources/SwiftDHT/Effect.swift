@@ -7,6 +7,8 @@ extension DHT {
         case send([UInt8], to: Endpoint)
         /// A get or listen found a value, new or in place of one with the same identifier.
         case value(Value, for: OperationID)
+        /// A query found a row of fields that it had not found before.
+        case row(FieldRow, for: OperationID)
         /// A value that a listen reported is gone: expired or removed at every node that had it.
         case expired(Value.ID, for: OperationID)
         /// A get or put came to its end; of a permanent put, its first round. A listen only ends when refused.
@@ -56,6 +58,8 @@ extension DHT {
         case banned
         /// The sender asks too much.
         case rateLimited
+        /// The sender's address is not proven, and too much waits for a proof already.
+        case unproven
         /// A reply or update nobody waits for.
         case unsolicited
         /// Fragments nobody waits for, or over a limit.
@@ -134,9 +138,9 @@ extension KnownNode {
     public var packed: [UInt8] {
         var writer = MessagePackWriter(capacity: 64)
         writer.writeMapHeader(2)
-        writer.write("id")
-        writer.write(id.bytes)
-        writer.write("addr")
+        writer.write(Key.identifier)
+        id.write(to: &writer)
+        writer.write(Key.socketAddress)
         writer.write(SocketAddress.encode(endpoint))
         return writer.bytes
     }

@@ -63,8 +63,10 @@ struct Examinations: Sendable {
             note(purpose)
             return true
         }
-        let source: SourceGroup? = if case .store(let arrival) = purpose { SourceGroup(arrival.source.address) } else { nil }
-        guard bytes + value.footprint <= configuration.examinationBytesLimit, items.count < configuration.examinationLimit
+        let source: SourceGroup? =
+            if case .store(let arrival) = purpose { SourceGroup(arrival.source.address) } else { nil }
+        guard bytes + value.footprint <= configuration.examinationBytesLimit,
+            items.count < configuration.examinationLimit
         else { return false }
         if let source {
             guard perSource[source, default: 0] < configuration.examinationsPerSource else { return false }

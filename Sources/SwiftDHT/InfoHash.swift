@@ -57,6 +57,19 @@ public struct InfoHash: Hashable, Sendable {
         return writer.bytes
     }
 
+    /// Writes the identifier as `bin`.
+    func write(to writer: inout MessagePackWriter) {
+        writer.writeBinaryHeader(Self.byteCount)
+        writeRaw(to: &writer)
+    }
+
+    /// Writes the 20 bytes as a part of a longer `bin`.
+    func writeRaw(to writer: inout MessagePackWriter) {
+        writer.write(raw: high)
+        writer.write(raw: middle)
+        writer.write(raw: low)
+    }
+
     /// The XOR distance to `other`; compare distances with `<`.
     public func distance(to other: InfoHash) -> InfoHash {
         InfoHash(high: high ^ other.high, middle: middle ^ other.middle, low: low ^ other.low)
@@ -66,6 +79,9 @@ public struct InfoHash: Hashable, Sendable {
     public func isCloser(to target: InfoHash, than other: InfoHash) -> Bool {
         distance(to: target) < other.distance(to: target)
     }
+
+    /// This identifier, or distance, as a fraction of the whole space.
+    var fraction: Double { Double(high) * 0x1p-64 + Double(middle) * 0x1p-128 + Double(low) * 0x1p-160 }
 
     /// How many leading bits both identifiers share.
     public func commonPrefix(with other: InfoHash) -> Int {

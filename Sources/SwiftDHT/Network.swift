@@ -6,36 +6,99 @@ struct Network: Sendable {
     var nodes = NodeTable()
     var table = RoutingTable()
     var status = DHT.Status.disconnected
-    /// The smoothed round-trip time of all nodes.
-    var roundTrip: Duration?
+    /// How long answers of all nodes take.
+    var roundTrip = RoundTrip()
+    /// How many nodes there are.
+    var size = SizeEstimate()
     /// Whether a request left since the last maintenance.
     var wasActive = false
     /// Bootstrap pings that are not answered yet.
     var bootstrapPings = 0
+    /// Nodes that answered once and were forgotten, the latest last.
+    var former: [KnownNode] = []
+    /// The wait before the next attempt to come back into the network.
+    var reconnectWait: Duration
+    var silence = Silence()
+    /// When room was last made for new nodes.
+    var swept: Instant?
     /// The keys of all searches, sorted; nodes that appear are offered to them.
     var searchKeys: [InfoHash] = []
 
-    init(family: IPAddress.Family) { self.family = family }
+    init(family: IPAddress.Family, configuration: Configuration) {
+        self.family = family
+        reconnectWait = configuration.bootstrapInterval
+    }
+
+    /// The position of the first search whose key is not below `id`.
+    func searchPosition(of id: NodeID) -> Int {
+        var (low, high) = (0, searchKeys.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if searchKeys[middle] < id { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// Keeps a node that is forgotten otherwise.
+    mutating func remember(_ node: KnownNode, limit: Int) {
+        former.removeAll { $0.id == node.id }
+        former.append(node)
+        if former.count > limit { former.removeFirst() }
+    }
 
     /// Good nodes, closest to `target` first.
     func closestGood(
         to target: NodeID, limit: Int, configuration: Configuration, at now: Instant
     ) -> [RemoteNode] {
-        nodes.closest(to: target, limit: limit) { $0.isGood(configuration, at: now) }
+        let freshness = Freshness(configuration, at: now)
+        return nodes.closest(to: target, limit: limit) { $0.isGood(freshness) }
     }
 
-    /// How long to wait for `node` before the next closest is asked as well.
-    func hedgeDelay(for node: RemoteNode?, configuration: Configuration) -> Duration {
-        guard let roundTrip = node?.roundTrip ?? roundTrip else { return configuration.initialHedgeDelay }
-        let longest = configuration.requestInterval * 2
-        return min(max(configuration.hedgeDelay, roundTrip * configuration.hedgeRoundTrips), longest)
+    /// How long to wait for the answer to a first attempt at `node`.
+    func wait(for node: RemoteNode?, configuration: Configuration) -> Duration {
+        let usual = (node?.roundTrip ?? RoundTrip()).wait(otherwise: roundTrip, initially: configuration.initialWait)
+        return min(max(configuration.shortestWait, usual), configuration.longestWait)
     }
+
+    /// How many nodes the network has at least, as far as can be said: the larger of two estimates, since a key's
+    /// neighbourhood counts as suspicious when it is denser than this.
+    func plausibleSize(at now: Instant) -> Double? {
+        size.own.map { own in max(own, size.median(at: now) ?? own) }
+    }
+}
+
+/// Tells a few dead nodes from a family that is cut off: nobody is heard while one node after another is silent.
+struct Silence: Sendable {
+    /// How many nodes were given up since anybody was heard.
+    private(set) var count = 0
+    /// The count at which the nodes that were asked to make sure were given up, too; `nil` before they are asked.
+    private var verdict: Int?
+
+    /// Whether the family is cut off.
+    var isTotal: Bool { verdict.map { count >= $0 } ?? false }
+
+    /// Somebody was heard.
+    mutating func end() { (count, verdict) = (0, nil) }
+
+    /// A node was given up; `true` when others should be asked to make sure.
+    mutating func deepens(limit: Int) -> Bool {
+        count += 1
+        return verdict == nil && count >= limit
+    }
+
+    /// Notes that so many nodes are asked to make sure.
+    mutating func probe(_ probes: Int) { verdict = count + probes }
 }
 
 /// Both families' networks.
 struct Networks: Sendable {
-    private var v4 = Network(family: .v4)
-    private var v6 = Network(family: .v6)
+    private var v4: Network
+    private var v6: Network
+
+    init(_ configuration: Configuration) {
+        v4 = Network(family: .v4, configuration: configuration)
+        v6 = Network(family: .v6, configuration: configuration)
+    }
 
     subscript(family: IPAddress.Family) -> Network {
         _read {

@@ -5,8 +5,13 @@ internal import SansIO
 /// Identifiers that share a prefix are neighbours in the array, so the nodes closest to any target are one range of it.
 struct NodeTable: Sendable {
     private(set) var nodes: [RemoteNode] = []
+    /// How many nodes each address prefix has.
+    private var crowds: [AddressPrefix: Int] = [:]
 
     var count: Int { nodes.count }
+
+    /// How many nodes share the prefix of `address`; none while it is not an Internet address.
+    func crowd(around address: IPAddress) -> Int { AddressPrefix(address).flatMap { crowds[$0] } ?? 0 }
 
     /// The position of the first node whose identifier is not below `id`.
     private func position(of id: NodeID) -> Int {
@@ -23,32 +28,76 @@ struct NodeTable: Sendable {
         return index < nodes.count && nodes[index].id == id ? nodes[index] : nil
     }
 
-    /// Changes the node `id` in place; does nothing when it is unknown.
+    /// Changes the node `id` in place, all but its endpoint; does nothing when it is unknown.
     mutating func update(_ id: NodeID, _ change: (inout RemoteNode) -> Void) {
         let index = position(of: id)
         guard index < nodes.count, nodes[index].id == id else { return }
         change(&nodes[index])
     }
 
+    /// Gives the node `id` another endpoint.
+    mutating func move(_ id: NodeID, to endpoint: Endpoint) {
+        let index = position(of: id)
+        guard index < nodes.count, nodes[index].id == id, nodes[index].endpoint != endpoint else { return }
+        count(nodes[index].endpoint, -1)
+        nodes[index].move(to: endpoint)
+        count(endpoint, 1)
+    }
+
     /// Adds a node that is not there yet.
     mutating func insert(_ node: RemoteNode) {
         nodes.insert(node, at: position(of: node.id))
+        count(node.endpoint, 1)
     }
 
-    /// Removes every node for which `isObsolete` holds.
-    mutating func removeAll(where isObsolete: (RemoteNode) -> Bool) { nodes.removeAll(where: isObsolete) }
+    /// Removes and returns every node for which `isObsolete` holds.
+    @discardableResult
+    mutating func removeAll(where isObsolete: (RemoteNode) -> Bool) -> [RemoteNode] {
+        var removed: [RemoteNode] = []
+        nodes.removeAll { node in
+            guard isObsolete(node) else { return false }
+            removed.append(node)
+            return true
+        }
+        for node in removed { count(node.endpoint, -1) }
+        return removed
+    }
+
+    private mutating func count(_ endpoint: Endpoint, _ change: Int) {
+        guard let prefix = AddressPrefix(endpoint.address) else { return }
+        let crowd = (crowds[prefix] ?? 0) + change
+        crowds[prefix] = crowd > 0 ? crowd : nil
+    }
 
     /// Up to `limit` nodes for which `isWanted` holds, closest to `target` first.
     func closest(to target: NodeID, limit: Int, where isWanted: (RemoteNode) -> Bool) -> [RemoteNode] {
+        guard limit > 0 else { return [] }
         var prefix = longestPrefix(of: target, holding: limit)
         while true {
-            let found = nodes[range(of: target, prefix: prefix)].filter(isWanted)
-            if found.count >= limit || prefix == 0 {
-                let sorted = found.sorted { $0.id.isCloser(to: target, than: $1.id) }
-                return sorted.count <= limit ? sorted : Array(sorted[..<limit])
-            }
+            let found = nearest(to: target, in: range(of: target, prefix: prefix), limit: limit, where: isWanted)
+            if found.count == limit || prefix == 0 { return found.map { nodes[$0.index] } }
             prefix -= 1
         }
+    }
+
+    /// The positions of up to `limit` wanted nodes of a range, closest first.
+    private func nearest(
+        to target: NodeID, in range: Range<Int>, limit: Int, where isWanted: (RemoteNode) -> Bool
+    ) -> [(distance: NodeID, index: Int)] {
+        var found: [(distance: NodeID, index: Int)] = []
+        found.reserveCapacity(min(limit, range.count))
+        for index in range where isWanted(nodes[index]) {
+            let distance = nodes[index].id.distance(to: target)
+            var place = found.count
+            if place == limit {
+                guard distance < found[limit - 1].distance else { continue }
+                found.removeLast()
+                place -= 1
+            }
+            while place > 0, distance < found[place - 1].distance { place -= 1 }
+            found.insert((distance, index), at: place)
+        }
+        return found
     }
 
     /// The nodes whose identifiers share the first `prefix` bits with `target`.
@@ -61,12 +110,17 @@ struct NodeTable: Sendable {
     }
 
     /// The longest prefix of `target` shared by at least `count` nodes; 0 when there are not as many.
+    ///
+    /// Those who share it are neighbours of the target's own position, so that few windows come into question.
     private func longestPrefix(of target: NodeID, holding count: Int) -> Int {
-        var (low, high) = (0, NodeID.bitCount)
-        while low < high {
-            let middle = (low + high + 1) / 2
-            if range(of: target, prefix: middle).count >= count { low = middle } else { high = middle - 1 }
+        guard count <= nodes.count else { return 0 }
+        let position = position(of: target)
+        var longest = 0
+        for start in max(0, position - count)...min(position, nodes.count - count) {
+            let shared = min(
+                target.commonPrefix(with: nodes[start].id), target.commonPrefix(with: nodes[start + count - 1].id))
+            longest = max(longest, shared)
         }
-        return low
+        return longest
     }
 }

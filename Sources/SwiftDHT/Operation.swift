@@ -4,6 +4,7 @@ internal import SansIO
 struct Operation: Sendable {
     enum Kind: Sendable {
         case get(ValueQuery, found: [Value.ID: [Value]])
+        case query(ValueQuery, found: Set<FieldRow>)
         case put(PutRecord)
         case listen(ValueQuery, known: KnownValues)
     }
@@ -26,10 +27,16 @@ struct Operation: Sendable {
         self.kind = kind
     }
 
+    /// Whether it is the node's own affair, of which the application hears nothing.
+    var isInternal: Bool { if case .put(let record) = kind { record.kind == .handover } else { false } }
+
+    /// Whether it is a put that is done for the application, and goes on where nodes were slow.
+    var isLingering: Bool { if case .put(let record) = kind { record.kind == .once && isFinished } else { false } }
+
     /// Whether it goes on until cancelled.
     var isLasting: Bool {
         switch kind {
-        case .get: false
+        case .get, .query: false
         case .put(let record): record.isPermanent
         case .listen: true
         }
@@ -38,7 +45,7 @@ struct Operation: Sendable {
     /// What is asked for; a put asks for nothing.
     var query: ValueQuery? {
         switch kind {
-        case .get(let query, _), .listen(let query, _): query
+        case .get(let query, _), .query(let query, _), .listen(let query, _): query
         case .put: nil
         }
     }
@@ -46,8 +53,23 @@ struct Operation: Sendable {
 
 /// A value on its way to the closest nodes.
 struct PutRecord: Sendable {
+    /// What is wanted of the nodes.
+    enum Kind: Sendable {
+        /// To store it.
+        case once
+        /// To store it, and keep it as long as the put lasts.
+        case permanent
+        /// To have it, if they do not: it is another node's, and its life must not become longer.
+        case handover
+    }
+
     let value: Value
-    let packed: [UInt8]
     let created: Instant
-    let isPermanent: Bool
+    let kind: Kind
+
+    init(_ value: Value, created: Instant, kind: Kind) {
+        (self.value, self.created, self.kind) = (value, created, kind)
+    }
+
+    var isPermanent: Bool { kind == .permanent }
 }

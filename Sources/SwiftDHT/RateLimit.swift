@@ -31,23 +31,37 @@ struct RateLimit: Sendable {
     }
 
     private var total = Window(start: .zero, count: 0)
+    /// What of the total went to strangers.
+    private var strangers = Window(start: .zero, count: 0)
     private var sources: [SourceGroup: Window] = [:]
+    private var swept = Instant.zero
 
-    /// Whether a request from `address` may be served now.
-    mutating func admit(_ address: IPAddress, configuration: Configuration, at now: Instant) -> Bool {
+    /// How many sources are counted.
+    var count: Int { sources.count }
+
+    /// Whether a request from `address` may be served now; a stranger is served from a part of the total only.
+    mutating func admit(
+        _ address: IPAddress, isStranger: Bool = false, configuration: Configuration, at now: Instant
+    ) -> Bool {
         guard configuration.limitsRequestRate else { return true }
         let group = SourceGroup(address)
-        if sources[group] == nil, sources.count >= configuration.rateSourceLimit { forgetIdle(at: now) }
-        guard sources[group] != nil || sources.count < configuration.rateSourceLimit else { return false }
+        if sources[group] == nil, sources.count >= configuration.rateSourceLimit {
+            // Once a second is enough: what is counted now is counted for as long.
+            guard swept.duration(to: now) >= .seconds(1) else { return false }
+            forgetIdle(at: now)
+            guard sources.count < configuration.rateSourceLimit else { return false }
+        }
         guard
             sources[group, default: Window(start: now, count: 0)].admit(
                 limit: configuration.requestsPerSource, at: now)
         else { return false }
+        guard !isStranger || strangers.admit(limit: configuration.requestsFromStrangers, at: now) else { return false }
         return total.admit(limit: configuration.requestsPerSecond, at: now)
     }
 
     /// Forgets sources that were quiet for a second.
     mutating func forgetIdle(at now: Instant) {
+        swept = now
         sources = sources.filter { $0.value.start.duration(to: now) < .seconds(1) }
     }
 }

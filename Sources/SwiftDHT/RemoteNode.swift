@@ -1,21 +1,36 @@
 internal import SansIO
 
+/// After which instants a node must have been heard, and have replied, to count as good.
+struct Freshness: Sendable {
+    let heard: Instant
+    let replied: Instant
+
+    init(_ configuration: Configuration, at now: Instant) {
+        heard = now.advanced(by: .zero - configuration.hearingFreshness)
+        replied = now.advanced(by: .zero - configuration.replyFreshness)
+    }
+}
+
 /// What is known of another node.
 struct RemoteNode: Sendable {
     let id: NodeID
-    var endpoint: Endpoint
+    private(set) var endpoint: Endpoint
     /// When anything came from it.
     var heard: Instant?
     /// When it answered one of our requests.
     var replied: Instant?
     /// Whether a request to it ran out of attempts since it was last heard.
     var isExpired = false
-    /// Whether a request to it is unanswered for longer than it should be.
+    /// Whether an answer of it is overdue.
     var isSlow = false
     /// How often in a row it refused a token it gave.
     var tokenRefusals = 0
-    /// The smoothed round-trip time.
-    var roundTrip: Duration?
+    /// How long its answers take.
+    var roundTrip = RoundTrip()
+    /// Where its identifier was seen while it was known to be elsewhere; its place if it is found gone from there.
+    var contender: Endpoint?
+    /// When it was last asked whether it is still where it is known to be.
+    var challenged: Instant?
     /// Its unanswered requests, oldest first.
     var pending: [UInt32] = []
 
@@ -24,23 +39,25 @@ struct RemoteNode: Sendable {
         self.endpoint = endpoint
     }
 
+    /// Changes the endpoint; for ``NodeTable/move(_:to:)``, which counts nodes by address.
+    mutating func move(to endpoint: Endpoint) { (self.endpoint, contender) = (endpoint, nil) }
+
     var known: KnownNode { KnownNode(id: id, endpoint: endpoint) }
 
     /// Whether the node may be listed to others.
     func isGood(_ configuration: Configuration, at now: Instant) -> Bool {
+        isGood(Freshness(configuration, at: now))
+    }
+
+    /// Whether the node may be listed to others; for many nodes at the same instant.
+    func isGood(_ freshness: Freshness) -> Bool {
         guard !isExpired, let replied, let heard else { return false }
-        return replied.duration(to: now) < configuration.replyFreshness
-            && heard.duration(to: now) < configuration.hearingFreshness
+        return replied > freshness.replied && heard > freshness.heard
     }
 
     /// Whether nothing came from it for so long that what others say about its address counts.
     func isStale(_ configuration: Configuration, at now: Instant) -> Bool {
         guard let heard else { return true }
         return heard.duration(to: now) >= configuration.hearingFreshness
-    }
-
-    /// Adds a sample to the round-trip time (RFC 6298 §2, without the variance).
-    mutating func measured(_ sample: Duration) {
-        roundTrip = roundTrip.map { ($0 * 7 + sample) / 8 } ?? sample
     }
 }

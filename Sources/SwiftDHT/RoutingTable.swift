@@ -32,6 +32,9 @@ struct RoutingTable: Sendable {
         let index = bucketIndex(of: node.id)
         if isReply { buckets[index].refreshed = now }
         guard !buckets[index].members.contains(node.id) else { return .present }
+        guard !isCrowded(buckets[index], around: node, nodes: nodes, configuration: configuration) else {
+            return .refused
+        }
         let isOwn = buckets[index].contains(own)
         if buckets[index].members.count < configuration.replication {
             buckets[index].members.insert(node.id, at: 0)
@@ -50,6 +53,19 @@ struct RoutingTable: Sendable {
         buckets[index].candidate = node
         guard let doubtful, nodes[doubtful]?.pending.isEmpty == true else { return .refused }
         return .questioned(doubtful)
+    }
+
+    /// Whether the address prefix of `node` has as many members of the bucket as one party may have.
+    private func isCrowded(
+        _ bucket: Bucket, around node: KnownNode, nodes: NodeTable, configuration: Configuration
+    ) -> Bool {
+        guard let prefix = AddressPrefix(node.endpoint.address) else { return false }
+        var count = 0
+        for id in bucket.members {
+            guard let member = nodes[id], AddressPrefix(member.endpoint.address) == prefix else { continue }
+            count += 1
+        }
+        return count >= configuration.bucketMembersPerPrefix
     }
 
     /// Removes members for which `isObsolete` holds; returns the candidates that may take their places.

@@ -34,17 +34,37 @@ struct Search: Sendable {
         return index < nodes.count && nodes[index].id == id ? index : nil
     }
 
-    /// Adds a node, or learns that it moved or came back; the farthest goes when there are too many.
-    mutating func insert(_ node: KnownNode, isSlow: Bool, limit: Int) {
+    /// Adds a node, or learns that it moved or came back. Returns whom it displaced: the farthest when there are too
+    /// many in all, of an address prefix, or of those that are closer than a network of `size` nodes explains.
+    mutating func insert(
+        _ node: KnownNode, isSlow: Bool, size: Double?, configuration: Configuration
+    ) -> SearchNode? {
         let index = position(of: node.id)
         if index < nodes.count, nodes[index].id == node.id {
             nodes[index].isExpired = false
             nodes[index].move(to: node.endpoint)
-            return
+            return nil
         }
-        guard index < limit else { return }
-        nodes.insert(SearchNode(node, isSlow: isSlow), at: index)
-        if nodes.count > limit { nodes.removeLast() }
+        let newcomer = SearchNode(node, isSlow: isSlow, key: key.key)
+        var displaced: Int?
+        if let prefix = newcomer.prefix {
+            let same = nodes.indices.filter { nodes[$0].prefix == prefix }
+            if same.count >= configuration.searchNodesPerPrefix { displaced = same.last }
+        }
+        if let size, newcomer.isImplausible(in: size) {
+            let same = nodes.indices.filter { nodes[$0].isImplausible(in: size) }
+            if same.count >= configuration.implausibleNodeLimit { displaced = displaced ?? same.last }
+        }
+        if nodes.count >= configuration.searchNodeLimit { displaced = displaced ?? nodes.count - 1 }
+        guard let displaced else {
+            nodes.insert(newcomer, at: index)
+            return nil
+        }
+        // The farther one of the two stays out; a place further back moves by one.
+        guard index <= displaced else { return nil }
+        let old = nodes.remove(at: displaced)
+        nodes.insert(newcomer, at: index)
+        return old
     }
 
     mutating func update(_ id: NodeID, _ change: (inout SearchNode) -> Void) {
@@ -64,18 +84,32 @@ struct Search: Sendable {
         return sockets
     }
 
-    /// The closest nodes that count: not expired, and not slow.
+    /// The closest nodes that matter: not expired, and not passed over for being slow, up to the `count`-th that
+    /// `spread` counts.
     ///
-    /// While fewer than `quorum` of them satisfy `hasAnswered`, slow nodes count too until their second attempt is due:
-    /// giving up on them earlier could miss the only copy.
-    func closestCounting(_ count: Int, quorum: Int, hasAnswered: (SearchNode) -> Bool) -> [SearchNode] {
+    /// Slow nodes are passed over once `quorum` others satisfy `hasAnswered`; with fewer, but at least one, only when
+    /// their second attempt was in vain, too: giving up on them earlier could miss the only copy. Without a quorum, no
+    /// node is passed over.
+    func closestCounting(
+        _ count: Int, quorum: Int?, _ spread: Spread, hasAnswered: (SearchNode) -> Bool
+    ) -> [SearchNode] {
         var answered = 0
         for node in nodes where !node.isExpired && hasAnswered(node) { answered += 1 }
+        var (spread, counted) = (spread, 0)
         var closest: [SearchNode] = []
-        for node in nodes where !node.isExpired && closest.count < count {
-            if hasAnswered(node) || !(node.isVerySlow || node.isSlow && answered >= quorum) { closest.append(node) }
+        for node in nodes where !node.isExpired && counted < count {
+            let counts = spread.counts(node.prefix, fraction: node.fraction)
+            let isLate = quorum.map { answered > 0 && (node.isVerySlow || node.isSlow && answered >= $0) } ?? false
+            guard hasAnswered(node) || !isLate else { continue }
+            closest.append(node)
+            if counts { counted += 1 }
         }
         return closest
+    }
+
+    /// Whether all of the closest nodes, slow ones too, satisfy `isDone`.
+    func isDoneEverywhere(_ count: Int, _ spread: Spread, _ isDone: (SearchNode) -> Bool) -> Bool {
+        closestCounting(count, quorum: nil, spread, hasAnswered: isDone).allSatisfy(isDone)
     }
 }
 
@@ -84,7 +118,7 @@ struct SearchNode: Sendable {
     /// A get or find that was not answered yet.
     struct Lookup: Sendable {
         let transaction: UInt32
-        let operation: OperationID?
+        let question: PendingRequest.Question
     }
 
     /// Where a put stands at this node.
@@ -94,6 +128,13 @@ struct SearchNode: Sendable {
         var acknowledged: Instant?
         /// When the node was asked.
         var isPending: Bool
+    }
+
+    /// What a node answered when it was asked for the value of a put.
+    struct Probe: Sendable {
+        let operation: OperationID
+        /// The sequence number of the edit it has; `nil` when it has none.
+        let sequence: UInt16?
     }
 
     /// Where a listen stands at this node.
@@ -107,6 +148,10 @@ struct SearchNode: Sendable {
 
     let id: NodeID
     private(set) var endpoint: Endpoint
+    /// The prefix of its address; `nil` outside of the Internet.
+    private(set) var prefix: AddressPrefix?
+    /// Its distance to the key as a fraction of the space.
+    let fraction: Double
     var token: [UInt8] = []
     /// When the node last answered with a token.
     var synced: Instant?
@@ -118,24 +163,50 @@ struct SearchNode: Sendable {
     var lookups: [Lookup] = []
     var answered: [OperationID] = []
     var stores: [Store] = []
+    /// Answers to probes that nothing was sent for yet.
+    var probes: [Probe] = []
     var subscriptions: [Subscription] = []
 
-    init(_ node: KnownNode, isSlow: Bool) {
+    init(_ node: KnownNode, isSlow: Bool, key: InfoHash) {
         id = node.id
         endpoint = node.endpoint
+        prefix = AddressPrefix(node.endpoint.address)
+        fraction = node.id.distance(to: key).fraction
         self.isSlow = isSlow
     }
 
     /// Tokens are bound to the endpoint that got them, but not to the one that gave them: only the address changes.
-    mutating func move(to endpoint: Endpoint) { self.endpoint = endpoint }
+    mutating func move(to endpoint: Endpoint) {
+        guard endpoint != self.endpoint else { return }
+        (self.endpoint, prefix) = (endpoint, AddressPrefix(endpoint.address))
+    }
+
+    /// Whether a network of `size` nodes has one as close as this in one of twenty cases only.
+    func isImplausible(in size: Double) -> Bool { fraction * size < 0.05 }
 
     func isSynced(_ configuration: Configuration, at now: Instant) -> Bool {
         guard let synced, !token.isEmpty else { return false }
         return synced.duration(to: now) < configuration.tokenFreshness
     }
 
-    /// Whether a lookup for `operation` is under way.
-    func isAsked(for operation: OperationID?) -> Bool { lookups.contains { $0.operation == operation } }
+    /// Whether a lookup under way will answer `query`, too.
+    func isAsked(for query: ValueQuery) -> Bool { lookups.contains { $0.question.answers(query) } }
+
+    /// Whether a probe for the put `operation` is under way.
+    func isProbed(for operation: OperationID) -> Bool { lookups.contains { $0.question == .probe(operation) } }
+
+    /// Whether the node acknowledged what `operation` puts.
+    func hasStored(_ operation: OperationID) -> Bool {
+        stores.contains { $0.operation == operation && $0.acknowledged != nil }
+    }
+
+    /// Forgets the token, which is bound to an address we no longer have, and lets listens be renewed at once.
+    mutating func resynchronise() {
+        (token, synced) = ([], nil)
+        for index in subscriptions.indices { subscriptions[index].renewed = Instant(nanoseconds: .min) }
+    }
+
+    func probe(of operation: OperationID) -> Probe? { probes.first { $0.operation == operation } }
 
     /// Notes an answer of any kind.
     mutating func wasHeard() { (isExpired, isSlow, isVerySlow) = (false, false, false) }
@@ -143,6 +214,7 @@ struct SearchNode: Sendable {
     mutating func remove(_ operation: OperationID) -> [UInt32] {
         answered.removeAll { $0 == operation }
         stores.removeAll { $0.operation == operation }
+        probes.removeAll { $0.operation == operation }
         let sockets = subscriptions.filter { $0.operation == operation }.map(\.socket)
         subscriptions.removeAll { $0.operation == operation }
         return sockets

@@ -84,7 +84,8 @@ extension DHT {
     public mutating func restore(_ state: State, at now: Instant) -> [Effect] {
         start(at: now)
         for stored in state.values {
-            let life = Examinations.Life(created: instant(stored.created, at: now), expires: instant(stored.expires, at: now))
+            let life = Examinations.Life(
+                created: instant(stored.created, at: now), expires: instant(stored.expires, at: now))
             guard stored.value.id.rawValue != 0, life.expires > now else { continue }
             guard storage.entry(Storage.Slot(key: stored.key, id: stored.value.id)) == nil else { continue }
             let source = stored.source ?? .unspecified(.v4)

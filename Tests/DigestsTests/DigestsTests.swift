@@ -39,4 +39,12 @@ struct DigestsTests {
     func crc() {
         #expect(CyclicRedundancyCheck.crc32(Array("1234".utf8), Array("56789".utf8)) == 0xCBF4_3926)
     }
+
+    @Test("the reference codes of SipHash-2-4 for messages of one and of three words")
+    func sipHash() {
+        let hash = SipHash(key: 0x0706_0504_0302_0100, 0x0F0E_0D0C_0B0A_0908)
+        #expect(hash.code(0x0706_0504_0302_0100) == 0x93F5_F579_9A93_2462)
+        #expect(
+            hash.code(0x0706_0504_0302_0100, 0x0F0E_0D0C_0B0A_0908, 0x1716_1514_1312_1110) == 0xB8AD_50C6_F649_AF94)
+    }
 }

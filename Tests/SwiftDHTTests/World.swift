@@ -50,9 +50,18 @@ struct World {
     }
 
     var nodes: [DHT] = []
+    /// Where each node is.
+    private(set) var endpoints: [Endpoint] = []
+    private var indices: [Endpoint: Int] = [:]
+    /// Those who are at an endpoint without being nodes of ours: given what comes and from where, they say what to send.
+    var strangers: [Endpoint: (Packet, Endpoint) -> [Packet]] = [:]
     var dead: Set<Int> = []
     /// Nodes that run, but whose datagrams go nowhere.
     var severed: Set<Int> = []
+    /// Nodes that reach each other only, as all others do.
+    var island: Set<Int> = []
+    /// Sees every datagram that leaves a node.
+    var tap: ((_ bytes: [UInt8], _ sender: Int, _ target: Endpoint) -> Void)?
     var notes: [Note] = []
     var now = Instant.zero
     var lossPercent = 0
@@ -70,9 +79,14 @@ struct World {
     }
 
     @discardableResult
-    mutating func addNode(_ configuration: Configuration = Configuration()) -> Int {
+    mutating func addNode(
+        _ configuration: Configuration = Configuration(), at endpoint: Endpoint? = nil, id: NodeID? = nil
+    ) -> Int {
         var source = random.split()
-        let id = NodeID.random(using: &source)
+        let id = id ?? NodeID.random(using: &source)
+        let endpoint = endpoint ?? Self.endpoint(nodes.count)
+        endpoints.append(endpoint)
+        indices[endpoint] = nodes.count
         nodes.append(
             DHT(
                 configuration: configuration, id: id, verifier: FakeKey(name: "any"), clock: Self.clock, random: source)
@@ -82,13 +96,15 @@ struct World {
     }
 
     /// `count` nodes that bootstrap from the first, given time to settle.
-    mutating func grow(to count: Int, _ configuration: Configuration = Configuration(), settle: Duration = .seconds(20))
-    {
+    mutating func grow(
+        to count: Int, _ configuration: Configuration = Configuration(), settle: Duration = .seconds(20),
+        at endpoint: (Int) -> Endpoint = World.endpoint
+    ) {
         for _ in nodes.count..<count {
-            let index = addNode(configuration)
+            let index = addNode(configuration, at: endpoint(nodes.count))
             guard index > 0 else { continue }
-            let contact = Int.random(in: 0..<index, using: &random)
-            perform(index) { $0.bootstrap([Self.endpoint(contact)], at: $1) }
+            let contact = endpoints[Int.random(in: 0..<index, using: &random)]
+            perform(index) { $0.bootstrap([contact], at: $1) }
             run(for: .milliseconds(100))
         }
         run(for: settle)
@@ -105,19 +121,31 @@ struct World {
                 notes.append(Note(time: now, node: index, effect: effect))
                 continue
             }
-            guard case .v4(let word) = target.address, word >= 0x0A00_0001,
-                Int(word - 0x0A00_0001) < nodes.count, target.port == 4222,
-                !severed.contains(index), !severed.contains(Int(word - 0x0A00_0001)),
-                Int.random(in: 0..<100, using: &random) >= lossPercent
-            else { continue }
-            let arrival = now.advanced(by: random.duration(in: delay))
-            schedule(.datagram(bytes, from: Self.endpoint(index), to: Int(word - 0x0A00_0001)), at: arrival)
+            tap?(bytes, index, target)
+            send(bytes, from: index, to: target)
         }
         guard let deadline = nodes[index].deadline, wakes[index].map({ deadline < $0 || $0 <= now }) ?? true else {
             return
         }
         wakes[index] = deadline
         schedule(.wake(index), at: max(deadline, now))
+    }
+
+    private mutating func send(_ bytes: [UInt8], from index: Int, to target: Endpoint) {
+        guard !severed.contains(index), Int.random(in: 0..<100, using: &random) >= lossPercent else { return }
+        if let stranger = strangers[target], let packet = try? Packet(decoding: bytes) {
+            for answer in stranger(packet, endpoints[index]) { inject(answer.encoded, from: target, to: index) }
+        }
+        guard let receiver = indices[target], !severed.contains(receiver),
+            island.contains(index) == island.contains(receiver)
+        else { return }
+        inject(bytes, from: endpoints[index], to: receiver)
+    }
+
+    /// Lets a datagram arrive as if from `source`.
+    mutating func inject(_ bytes: [UInt8], from source: Endpoint, to index: Int) {
+        let arrival = now.advanced(by: random.duration(in: delay))
+        schedule(.datagram(bytes, from: source, to: index), at: arrival)
     }
 
     private mutating func schedule(_ content: Event.Content, at time: Instant) {

@@ -28,22 +28,27 @@ public struct MessagePackReader: ~Escapable {
     /// How deep arrays and maps may nest before ``skip()`` refuses them.
     public static let nestingLimit = 32
 
-    private var reader: ByteReader
+    @usableFromInline var reader: ByteReader
 
     /// Starts at the first byte.
+    @inlinable
     @_lifetime(copy bytes)
     public init(_ bytes: Span<UInt8>) { reader = ByteReader(bytes) }
 
     /// How many bytes were read.
+    @inlinable
     public var offset: Int { reader.offset }
 
     /// How many bytes are left.
+    @inlinable
     public var remaining: Int { reader.remaining }
 
     /// Whether everything was read.
+    @inlinable
     public var isAtEnd: Bool { reader.isAtEnd }
 
     /// What comes next; throws at the end and for the one unused type byte.
+    @inlinable
     public func peek() throws(WireError) -> Kind {
         guard let byte = reader.peek() else { throw .truncated(at: offset) }
         switch byte {
@@ -61,6 +66,7 @@ public struct MessagePackReader: ~Escapable {
     }
 
     /// Reads an integer of any width that fits `T`.
+    @inlinable
     @_lifetime(self: copy self)
     public mutating func readInteger<T: FixedWidthInteger>(_: T.Type = T.self) throws(WireError) -> T {
         let start = offset
@@ -84,6 +90,7 @@ public struct MessagePackReader: ~Escapable {
     }
 
     /// Reads `true` or `false`.
+    @inlinable
     @_lifetime(self: copy self)
     public mutating func readBoolean() throws(WireError) -> Bool {
         let start = offset
@@ -95,6 +102,7 @@ public struct MessagePackReader: ~Escapable {
     }
 
     /// Reads text, still borrowed and not checked to be UTF-8.
+    @inlinable
     @_lifetime(copy self)
     @_lifetime(self: copy self)
     public mutating func takeString() throws(WireError) -> Span<UInt8> {
@@ -105,12 +113,12 @@ public struct MessagePackReader: ~Escapable {
     @_lifetime(self: copy self)
     public mutating func readString() throws(WireError) -> String {
         let start = offset
-        let bytes = [UInt8](try takeString())
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw .malformed("string", at: start) }
-        return text
+        guard let text = try? UTF8Span(validating: try takeString()) else { throw .malformed("string", at: start) }
+        return String(copying: text)
     }
 
     /// Reads bytes, still borrowed.
+    @inlinable
     @_lifetime(copy self)
     @_lifetime(self: copy self)
     public mutating func takeBinary() throws(WireError) -> Span<UInt8> {
@@ -118,13 +126,15 @@ public struct MessagePackReader: ~Escapable {
     }
 
     /// Reads how many bytes of text or binary follow, whether or not they are there; for streams that are cut anywhere.
+    @inlinable
     @_lifetime(self: copy self)
     public mutating func readByteCount() throws(WireError) -> Int {
         try peek() == .string ? try readStringHeader() : try readBinaryHeader()
     }
 
+    @inlinable
     @_lifetime(self: copy self)
-    private mutating func readStringHeader() throws(WireError) -> Int {
+    mutating func readStringHeader() throws(WireError) -> Int {
         let start = offset
         switch try reader.read(UInt8.self) {
         case let byte where byte & 0xE0 == 0xA0: return Int(byte & 0x1F)
@@ -135,8 +145,9 @@ public struct MessagePackReader: ~Escapable {
         }
     }
 
+    @inlinable
     @_lifetime(self: copy self)
-    private mutating func readBinaryHeader() throws(WireError) -> Int {
+    mutating func readBinaryHeader() throws(WireError) -> Int {
         let start = offset
         switch try reader.read(UInt8.self) {
         case 0xC4: return Int(try reader.read(UInt8.self))
@@ -163,6 +174,7 @@ public struct MessagePackReader: ~Escapable {
     }
 
     /// Reads how many objects an array holds; refuses more than could follow.
+    @inlinable
     @_lifetime(self: copy self)
     public mutating func readArrayHeader() throws(WireError) -> Int {
         let start = offset
@@ -178,6 +190,7 @@ public struct MessagePackReader: ~Escapable {
     }
 
     /// Reads how many pairs a map holds; refuses more than could follow.
+    @inlinable
     @_lifetime(self: copy self)
     public mutating func readMapHeader() throws(WireError) -> Int {
         let start = offset
@@ -222,18 +235,18 @@ public struct MessagePackReader: ~Escapable {
     }
 
     /// Skips one whole object.
+    @inlinable
     @_lifetime(self: copy self)
-    public mutating func skip() throws(WireError) {
-        /// How many objects are still to be skipped at each level.
-        var pending = [1]
-        while let count = pending.popLast() {
-            guard count > 0 else { continue }
-            pending.append(count - 1)
-            let inner = try skipHead()
-            guard inner > 0 else { continue }
-            guard pending.count <= Self.nestingLimit else { throw .overLimit("nesting", limit: Self.nestingLimit) }
-            pending.append(inner)
-        }
+    public mutating func skip() throws(WireError) { try skip(levels: Self.nestingLimit) }
+
+    /// Skips one object that nests at most `levels` deep.
+    @usableFromInline
+    @_lifetime(self: copy self)
+    mutating func skip(levels: Int) throws(WireError) {
+        let inner = try skipHead()
+        guard inner > 0 else { return }
+        guard levels > 0 else { throw .overLimit("nesting", limit: Self.nestingLimit) }
+        for _ in 0..<inner { try skip(levels: levels - 1) }
     }
 
     /// Skips one object that holds no others, or the head of one that does; returns how many follow inside.

@@ -1,17 +1,21 @@
 /// Writes MessagePack objects, each integer and length in its shortest form.
 public struct MessagePackWriter: Sendable {
-    private var writer: ByteWriter
+    @usableFromInline var writer: ByteWriter
 
     /// Starts with room for `capacity` bytes.
+    @inlinable
     public init(capacity: Int = 64) { writer = ByteWriter(capacity: capacity) }
 
     /// What was written so far.
+    @inlinable
     public var bytes: [UInt8] { writer.bytes }
 
     /// How many bytes were written.
+    @inlinable
     public var count: Int { writer.count }
 
     /// Announces a map of `count` pairs; write each key and value next.
+    @inlinable
     public mutating func writeMapHeader(_ count: Int) {
         switch count {
         case 0...15: writer.write(0x80 | UInt8(count))
@@ -21,6 +25,7 @@ public struct MessagePackWriter: Sendable {
     }
 
     /// Announces an array of `count` objects; write them next.
+    @inlinable
     public mutating func writeArrayHeader(_ count: Int) {
         switch count {
         case 0...15: writer.write(0x90 | UInt8(count))
@@ -30,6 +35,7 @@ public struct MessagePackWriter: Sendable {
     }
 
     /// Writes text.
+    @inlinable
     public mutating func write(_ text: String) {
         let bytes = text.utf8
         switch bytes.count {
@@ -41,17 +47,39 @@ public struct MessagePackWriter: Sendable {
         writer.write(bytes)
     }
 
-    /// Writes bytes.
-    public mutating func write(_ bytes: [UInt8]) {
-        switch bytes.count {
-        case 0...0xFF: writer.write(UInt8(0xC4)); writer.write(UInt8(bytes.count))
-        case 0x100...0xFFFF: writer.write(UInt8(0xC5)); writer.write(UInt16(bytes.count))
-        default: writer.write(UInt8(0xC6)); writer.write(UInt32(bytes.count))
+    /// Announces `count` bytes; write them next with ``write(raw:)``.
+    @inlinable
+    public mutating func writeBinaryHeader(_ count: Int) {
+        switch count {
+        case 0...0xFF: writer.write(UInt8(0xC4)); writer.write(UInt8(count))
+        case 0x100...0xFFFF: writer.write(UInt8(0xC5)); writer.write(UInt16(count))
+        default: writer.write(UInt8(0xC6)); writer.write(UInt32(count))
         }
+    }
+
+    /// Writes bytes.
+    @inlinable
+    public mutating func write(_ bytes: [UInt8]) {
+        writeBinaryHeader(bytes.count)
         writer.write(bytes)
     }
 
+    /// Writes the big-endian bytes of an integer as a part of what a header announced.
+    @inlinable
+    public mutating func write<T: FixedWidthInteger>(raw value: T) { writer.write(value) }
+
+    /// Writes a text of one to eight ASCII bytes, given as the big-endian number they form.
+    @inlinable
+    public mutating func write(ascii word: UInt64) {
+        let count = (71 - word.leadingZeroBitCount) / 8
+        writer.write(0xA0 | UInt8(truncatingIfNeeded: count))
+        for shift in stride(from: 8 * (count - 1), through: 0, by: -8) {
+            writer.write(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
+        }
+    }
+
     /// Writes an integer; values from 0 up in the unsigned forms, as every known peer does.
+    @inlinable
     public mutating func write(_ value: some FixedWidthInteger) {
         guard value < 0 else { return writeUnsigned(UInt64(value)) }
         switch Int64(value) {
@@ -64,6 +92,7 @@ public struct MessagePackWriter: Sendable {
     }
 
     /// Writes `true` or `false`.
+    @inlinable
     public mutating func write(_ value: Bool) { writer.write(UInt8(value ? 0xC3 : 0xC2)) }
 
     /// Writes nanoseconds since the Unix epoch as a timestamp (extension type -1), in the shortest form.
@@ -82,9 +111,11 @@ public struct MessagePackWriter: Sendable {
     }
 
     /// Writes an object that is MessagePack already.
+    @inlinable
     public mutating func write(packed bytes: [UInt8]) { writer.write(bytes) }
 
-    private mutating func writeUnsigned(_ value: UInt64) {
+    @inlinable
+    mutating func writeUnsigned(_ value: UInt64) {
         switch value {
         case 0...0x7F: writer.write(UInt8(value))
         case 0x80...0xFF: writer.write(UInt8(0xCC)); writer.write(UInt8(value))

@@ -17,7 +17,8 @@ public struct Examination: Hashable, Sendable {
     /// Examines `value`.
     public init(of value: Value, by verifier: any ValueVerifier) {
         isGenuine = value.isGenuine(verifier: verifier)
-        certifiedKey = value.type == .certificate ? value.body.flatMap { verifier.publicKey(inCertificate: $0.data) } : nil
+        certifiedKey =
+            value.type == .certificate ? value.body.flatMap { verifier.publicKey(inCertificate: $0.data) } : nil
     }
 }
 

@@ -48,16 +48,16 @@ extension Value {
 
     func write(to writer: inout MessagePackWriter) {
         writer.writeMapHeader(2 + (priority == 0 ? 0 : 1) + (pushType == nil ? 0 : 1))
-        writer.write("id")
+        writer.write(Key.identifier)
         writer.write(id.rawValue)
-        writer.write("dat")
+        writer.write(Key.valueData)
         content.write(to: &writer)
         if priority != 0 {
-            writer.write("p")
+            writer.write(Key.priority)
             writer.write(priority)
         }
         if let pushType {
-            writer.write("pt")
+            writer.write(Key.pushType)
             writer.write(pushType)
         }
     }
@@ -105,10 +105,10 @@ extension Value.Content {
         case .encrypted(let cypher): writer.write(cypher)
         case .plain(let body, let signature):
             writer.writeMapHeader(signature == nil ? 1 : 2)
-            writer.write("body")
+            writer.write(Key.body)
             body.write(to: &writer)
             if let signature {
-                writer.write("sig")
+                writer.write(Key.signature)
                 writer.write(signature)
             }
         }

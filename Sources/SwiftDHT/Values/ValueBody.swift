@@ -62,21 +62,21 @@ public struct ValueBody: Hashable, Sendable {
         let signed = owner == nil ? 0 : recipient == nil ? 2 : 3
         writer.writeMapHeader(2 + signed + (userType.isEmpty ? 0 : 1))
         if let owner {
-            writer.write("seq")
+            writer.write(Key.sequence)
             writer.write(sequence)
-            writer.write("owner")
+            writer.write(Key.owner)
             writer.write(owner)
             if let recipient {
-                writer.write("to")
-                writer.write(recipient.bytes)
+                writer.write(Key.recipient)
+                recipient.write(to: &writer)
             }
         }
-        writer.write("type")
+        writer.write(Key.type)
         writer.write(type.rawValue)
-        writer.write("data")
+        writer.write(Key.data)
         writer.write(data)
         if !userType.isEmpty {
-            writer.write("utype")
+            writer.write(Key.userType)
             writer.write(userType)
         }
     }

@@ -31,8 +31,11 @@ public struct ValueQuery: Hashable, Sendable {
         case userType([UInt8])
     }
 
-    /// How many conditions, and how many selected fields before duplicates are dropped, a query may hold.
+    /// How many entries the lists of a packed query may have, before duplicates are dropped.
     public static let sizeLimit = 4096
+    /// How many different conditions a query may hold: each is checked for each value of a key, and two of one kind exclude
+    /// each other.
+    public static let conditionLimit = 16
 
     /// The fields to reduce answers to; empty asks for whole values.
     public var select: [Field]
@@ -45,8 +48,18 @@ public struct ValueQuery: Hashable, Sendable {
         self.conditions = conditions
     }
 
+    /// About how many bytes of memory the query takes.
+    var footprint: Int {
+        conditions.reduce(64) { sum, condition in
+            if case .userType(let name) = condition { sum + 48 + name.count } else { sum + 48 }
+        }
+    }
+
     /// Every value, whole.
     public static let all = ValueQuery()
+
+    /// Whether whole values found by `other` hold all that this asks for.
+    func isAnswered(by other: ValueQuery) -> Bool { other.conditions.allSatisfy(conditions.contains) }
 
     /// Whether all conditions hold for `value`.
     public func matches(_ value: Value) -> Bool {
@@ -101,7 +114,12 @@ extension ValueQuery {
         let count = try reader.readArrayHeader()
         guard count <= sizeLimit else { throw .overLimit(.query, limit: sizeLimit) }
         var conditions: [Where] = []
-        for _ in 0..<count { conditions.append(try readCondition(from: &reader)) }
+        for _ in 0..<count {
+            let condition = try readCondition(from: &reader)
+            guard !conditions.contains(condition) else { continue }
+            guard conditions.count < conditionLimit else { throw .overLimit(.query, limit: conditionLimit) }
+            conditions.append(condition)
+        }
         return conditions
     }
 
@@ -143,10 +161,10 @@ extension ValueQuery {
 
     func write(to writer: inout MessagePackWriter) {
         writer.writeMapHeader(2)
-        writer.write("s")
+        writer.write(Key.client)
         writer.writeArrayHeader(select.count)
         for field in select { writer.write(field.rawValue) }
-        writer.write("w")
+        writer.write(Key.want)
         writer.writeArrayHeader(conditions.count)
         for condition in conditions { condition.write(to: &writer) }
     }
@@ -155,23 +173,23 @@ extension ValueQuery {
 extension ValueQuery.Where {
     fileprivate func write(to writer: inout MessagePackWriter) {
         writer.writeMapHeader(2)
-        writer.write("f")
+        writer.write(Key.field)
         switch self {
         case .id(let id):
             writer.write(ValueQuery.Field.id.rawValue)
-            writer.write("v")
+            writer.write(Key.agent)
             writer.write(id.rawValue)
         case .type(let type):
             writer.write(ValueQuery.Field.type.rawValue)
-            writer.write("v")
+            writer.write(Key.agent)
             writer.write(type.rawValue)
         case .owner(let owner):
             writer.write(ValueQuery.Field.owner.rawValue)
-            writer.write("v")
-            writer.write(owner.bytes)
+            writer.write(Key.agent)
+            owner.write(to: &writer)
         case .userType(let name):
             writer.write(ValueQuery.Field.userType.rawValue)
-            writer.write("v")
+            writer.write(Key.agent)
             writer.write(name)
         }
     }

@@ -19,15 +19,15 @@ package struct CompactNode: Hashable, Sendable {
 
     /// Reads a list; one whose length is not a multiple of an entry's is refused as a whole.
     static func list(_ bytes: Span<UInt8>, family: IPAddress.Family) throws(WireError) -> [CompactNode] {
-        let addressLength = family == .v4 ? 4 : 16
-        let entry = InfoHash.byteCount + addressLength + 2
+        let entry = InfoHash.byteCount + family.byteCount + 2
         guard bytes.count.isMultiple(of: entry) else { throw .malformed(.nodes, at: 0) }
         guard bytes.count / entry <= countLimit else { throw .overLimit(.nodes, limit: countLimit) }
         var reader = ByteReader(bytes)
         var nodes: [CompactNode] = []
+        nodes.reserveCapacity(bytes.count / entry)
         while !reader.isAtEnd {
             guard let id = InfoHash(try reader.take(InfoHash.byteCount)),
-                let address = IPAddress(bytes: try reader.take(addressLength))
+                let address = IPAddress(bytes: try reader.take(family.byteCount))
             else { throw .malformed(.nodes, at: reader.offset) }
             nodes.append(CompactNode(id: id, endpoint: Endpoint(address, port: try reader.read())))
         }
@@ -35,13 +35,33 @@ package struct CompactNode: Hashable, Sendable {
     }
 
     /// Writes a list of one family's nodes.
-    static func bytes(of nodes: [CompactNode]) -> [UInt8] {
-        var writer = ByteWriter(capacity: nodes.count * 38)
+    static func write(_ nodes: [CompactNode], family: IPAddress.Family, to writer: inout MessagePackWriter) {
+        writer.writeBinaryHeader(nodes.count * (InfoHash.byteCount + family.byteCount + 2))
         for node in nodes {
-            writer.write(node.id.bytes)
-            writer.write(node.endpoint.address.bytes)
-            writer.write(node.endpoint.port)
+            node.id.writeRaw(to: &writer)
+            node.endpoint.address.writeRaw(to: &writer)
+            writer.write(raw: node.endpoint.port)
         }
-        return writer.bytes
     }
+}
+
+extension IPAddress {
+    /// Writes the address as `bin`.
+    func write(to writer: inout MessagePackWriter) {
+        writer.writeBinaryHeader(family.byteCount)
+        writeRaw(to: &writer)
+    }
+
+    fileprivate func writeRaw(to writer: inout MessagePackWriter) {
+        switch self {
+        case .v4(let word): writer.write(raw: word)
+        case .v6(let high, let low):
+            writer.write(raw: high)
+            writer.write(raw: low)
+        }
+    }
+}
+
+extension IPAddress.Family {
+    fileprivate var byteCount: Int { self == .v4 ? 4 : 16 }
 }

@@ -46,10 +46,10 @@ package struct FieldTable: Hashable, Sendable {
 
     func write(to writer: inout MessagePackWriter) {
         writer.writeMapHeader(2)
-        writer.write("f")
+        writer.write(Key.field)
         writer.writeArrayHeader(fields.count)
         for field in fields { writer.write(field.rawValue) }
-        writer.write("v")
+        writer.write(Key.agent)
         writer.writeArrayHeader(cells.count)
         for cell in cells {
             switch cell {

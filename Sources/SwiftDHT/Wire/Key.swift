@@ -58,11 +58,40 @@ enum Key: UInt64 {
     static let valueIdentifier = Key.identifier
 
     init?(_ bytes: Span<UInt8>) {
-        guard (1...8).contains(bytes.count) else { return nil }
-        var word: UInt64 = 0
-        for index in bytes.indices { word = word << 8 | UInt64(bytes[index]) }
+        guard let word = bytes.asciiWord else { return nil }
         self.init(rawValue: word)
     }
+
+    /// The methods of requests, in the same form.
+    enum Method: UInt64 {
+        case ping = 0x7069_6E67
+        case find = 0x6669_6E64
+        case get = 0x67_6574
+        case put = 0x70_7574
+        case refresh = 0x72_6566_7265_7368
+        case listen = 0x6C69_7374_656E
+        case update = 0x7570_6461_7465
+
+        init?(_ bytes: Span<UInt8>) {
+            guard let word = bytes.asciiWord else { return nil }
+            self.init(rawValue: word)
+        }
+    }
+}
+
+extension Span<UInt8> {
+    /// One to eight bytes as the big-endian number they form.
+    fileprivate var asciiWord: UInt64? {
+        guard (1...8).contains(count) else { return nil }
+        var word: UInt64 = 0
+        for index in indices { word = word << 8 | UInt64(self[index]) }
+        return word
+    }
+}
+
+extension MessagePackWriter {
+    /// Writes a map key, or one of the words of an envelope that are spelled like one.
+    mutating func write(_ key: Key) { write(ascii: key.rawValue) }
 }
 
 extension MessagePackReader {

@@ -80,29 +80,6 @@ private struct Envelope {
     }
 }
 
-extension Key {
-    /// The methods of requests.
-    enum Method: Sendable {
-        case ping, find, get, put, refresh, listen, update
-
-        init?(_ name: Span<UInt8>) {
-            guard (3...7).contains(name.count) else { return nil }
-            var word: UInt64 = 0
-            for index in name.indices { word = word << 8 | UInt64(name[index]) }
-            switch word {
-            case 0x7069_6E67: self = .ping
-            case 0x6669_6E64: self = .find
-            case 0x67_6574: self = .get
-            case 0x70_7574: self = .put
-            case 0x72_6566_7265_7368: self = .refresh
-            case 0x6C69_7374_656E: self = .listen
-            case 0x7570_6461_7465: self = .update
-            default: return nil
-            }
-        }
-    }
-}
-
 /// Everything a body may hold; which parts matter depends on the method.
 private struct Body {
     /// How many values, or value identifiers, one message may list.

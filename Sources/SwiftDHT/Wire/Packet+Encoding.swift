@@ -8,20 +8,20 @@ extension Packet {
         case .request(let request): write(request, to: &writer)
         case .reply(let reply):
             writeHeader(3, to: &writer)
-            writer.write("r")
+            writer.write(Key.reply)
             reply.write(to: &writer)
-            writeTail("r", to: &writer)
+            writeTail(.reply, to: &writer)
         case .failure(let code, let text, let sender):
             writeHeader(4, to: &writer)
-            writer.write("e")
+            writer.write(Key.error)
             writer.writeArrayHeader(2)
             writer.write(code)
             writer.write(text)
-            writer.write("r")
+            writer.write(Key.reply)
             writer.writeMapHeader(1)
-            writer.write("id")
-            writer.write(sender.bytes)
-            writeTail("e", to: &writer)
+            writer.write(Key.identifier)
+            sender.write(to: &writer)
+            writeTail(.error, to: &writer)
         case .update(let update): write(update, to: &writer)
         case .fragments(let fragments): write(fragments, to: &writer)
         }
@@ -36,81 +36,81 @@ extension Packet {
     private var optionalCount: Int { (network == 0 ? 0 : 1) + (isClient ? 1 : 0) }
 
     /// Transaction, kind and agent.
-    private func writeTail(_ kind: String, to writer: inout MessagePackWriter) {
-        writer.write("t")
+    private func writeTail(_ kind: Key, to writer: inout MessagePackWriter) {
+        writer.write(Key.transaction)
         writer.write(transaction)
-        writer.write("y")
+        writer.write(Key.kind)
         writer.write(kind)
-        writer.write("v")
+        writer.write(Key.agent)
         writer.write(agent)
         writeOptional(to: &writer)
     }
 
     private func writeOptional(to writer: inout MessagePackWriter) {
         if isClient {
-            writer.write("s")
+            writer.write(Key.client)
             writer.write(true)
         }
         if network != 0 {
-            writer.write("n")
+            writer.write(Key.network)
             writer.write(network)
         }
     }
 
     private func write(_ request: Request, to writer: inout MessagePackWriter) {
         writeHeader(4, to: &writer)
-        writer.write("a")
+        writer.write(Key.arguments)
         request.writeArguments(to: &writer)
         guard case .update(let update) = request.method, update.values.isEmpty else {
-            writer.write("q")
-            writer.write(request.method.name)
-            writeTail("q", to: &writer)
+            writer.write(Key.query)
+            writer.write(ascii: request.method.key.rawValue)
+            writeTail(.query, to: &writer)
             return
         }
         // Releases write the envelope of updates without values in this other order.
-        writer.write("y")
-        writer.write("q")
-        writer.write("v")
+        writer.write(Key.kind)
+        writer.write(Key.query)
+        writer.write(Key.agent)
         writer.write(agent)
         writeOptional(to: &writer)
-        writer.write("q")
-        writer.write(request.method.name)
-        writer.write("t")
+        writer.write(Key.query)
+        writer.write(ascii: request.method.key.rawValue)
+        writer.write(Key.transaction)
         writer.write(transaction)
     }
 
     private func write(_ update: LegacyUpdate, to writer: inout MessagePackWriter) {
         writeHeader(3, to: &writer)
-        writer.write("u")
+        writer.write(Key.update)
         writer.writeMapHeader(1 + (update.token.isEmpty ? 0 : 1) + update.listCount)
-        writer.write("id")
-        writer.write(update.sender.bytes)
+        writer.write(Key.identifier)
+        update.sender.write(to: &writer)
         writer.writeToken(update.token)
         writer.write(refreshed: update.refreshed, expired: update.expired)
-        writer.write("y")
-        writer.write("r")
-        writer.write("v")
+        writer.write(Key.kind)
+        writer.write(Key.reply)
+        writer.write(Key.agent)
         writer.write(agent)
         writeOptional(to: &writer)
-        writer.write("t")
+        writer.write(Key.transaction)
         writer.write(transaction)
     }
 
     private func write(_ fragments: [Fragment], to writer: inout MessagePackWriter) {
         writer.writeMapHeader(3 + optionalCount)
-        writer.write("y")
-        writer.write("p")
-        writer.write("t")
+        writer.write(Key.kind)
+        writer.write(Key.priority)
+        writer.write(Key.transaction)
         writer.write(transaction)
         writeOptional(to: &writer)
-        writer.write("p")
+        writer.write(Key.priority)
         writer.writeMapHeader(fragments.count)
         for fragment in fragments {
             writer.write(fragment.index)
             writer.writeMapHeader(2)
-            writer.write("o")
+            writer.write(Key.offset)
             writer.write(fragment.offset)
-            writer.write("d")
+            writer.write(Key.piece)
             writer.write(fragment.bytes)
         }
     }
@@ -126,28 +126,28 @@ extension Reply {
         count += (nodes4.isEmpty ? 0 : 1) + (nodes6.isEmpty ? 0 : 1)
         count += (values.isEmpty ? 0 : 1) + (fields == nil ? 0 : 1)
         writer.writeMapHeader(count)
-        writer.write("id")
-        writer.write(sender.bytes)
+        writer.write(Key.identifier)
+        sender.write(to: &writer)
         if let valueID {
-            writer.write("vid")
+            writer.write(Key.valueID)
             writer.write(valueID.rawValue)
         }
         if let observed {
-            writer.write("sa")
-            writer.write(observed.bytes)
+            writer.write(Key.address)
+            observed.write(to: &writer)
         }
         if !nodes4.isEmpty {
-            writer.write("n4")
-            writer.write(CompactNode.bytes(of: nodes4))
+            writer.write(Key.nodes4)
+            CompactNode.write(nodes4, family: .v4, to: &writer)
         }
         if !nodes6.isEmpty {
-            writer.write("n6")
-            writer.write(CompactNode.bytes(of: nodes6))
+            writer.write(Key.nodes6)
+            CompactNode.write(nodes6, family: .v6, to: &writer)
         }
         writer.writeToken(token)
         writer.writeValues(values)
         if let fields {
-            writer.write("fileds")
+            writer.write(Key.fields)
             fields.write(to: &writer)
         }
     }
@@ -159,8 +159,8 @@ extension Request {
         case .ping: start(0, &writer)
         case .find(let target, let want):
             start(1 + (want == nil ? 0 : 1), &writer)
-            writer.write("target")
-            writer.write(target.bytes)
+            writer.write(Key.target)
+            target.write(to: &writer)
             writer.writeWant(want)
         case .get(let key, let query, let want):
             start((key == nil ? 0 : 1) + (query == nil ? 0 : 1) + (want == nil ? 0 : 1), &writer)
@@ -178,7 +178,7 @@ extension Request {
         case .refresh(let key, let id, let token):
             start(1 + (key == nil ? 0 : 1) + (token.isEmpty ? 0 : 1), &writer)
             writer.writeKey(key)
-            writer.write("vid")
+            writer.write(Key.valueID)
             writer.write(id.rawValue)
             writer.writeToken(token)
         case .listen(let key, let token, let socket, let version, let query):
@@ -187,7 +187,7 @@ extension Request {
             writer.writeVersion(version)
             writer.writeKey(key)
             writer.writeToken(token)
-            writer.write("sid")
+            writer.write(Key.socket)
             writer.write(socket)
             writer.writeQuery(query)
         case .update(let update): write(update, to: &writer)
@@ -196,8 +196,8 @@ extension Request {
 
     private func start(_ arguments: Int, _ writer: inout MessagePackWriter) {
         writer.writeMapHeader(1 + arguments)
-        writer.write("id")
-        writer.write(sender.bytes)
+        writer.write(Key.identifier)
+        sender.write(to: &writer)
     }
 
     private func write(_ update: Update, to writer: inout MessagePackWriter) {
@@ -207,7 +207,7 @@ extension Request {
         start(count, &writer)
         writer.writeVersion(update.version)
         writer.writeKey(update.key)
-        writer.write("sid")
+        writer.write(Key.socket)
         writer.write(update.socket)
         writer.writeValues(update.values)
         writer.writeCreated(update.created)
@@ -219,37 +219,37 @@ extension Request {
 extension MessagePackWriter {
     fileprivate mutating func writeKey(_ key: InfoHash?) {
         guard let key else { return }
-        write("h")
-        write(key.bytes)
+        write(Key.hash)
+        key.write(to: &self)
     }
 
     fileprivate mutating func writeToken(_ token: [UInt8]) {
         guard !token.isEmpty else { return }
-        write("token")
+        write(Key.token)
         write(token)
     }
 
     fileprivate mutating func writeVersion(_ version: Int64?) {
         guard let version else { return }
-        write("ve")
+        write(Key.version)
         write(version)
     }
 
     fileprivate mutating func writeCreated(_ created: Int64?) {
         guard let created else { return }
-        write("c")
+        write(Key.created)
         write(created)
     }
 
     fileprivate mutating func writeQuery(_ query: ValueQuery?) {
         guard let query else { return }
-        write("q")
+        write(Key.query)
         query.write(to: &self)
     }
 
     fileprivate mutating func writeWant(_ want: Request.Want?) {
         guard let want else { return }
-        write("w")
+        write(Key.want)
         writeArrayHeader((want.contains(.v4) ? 1 : 0) + (want.contains(.v6) ? 1 : 0))
         if want.contains(.v4) { write(2) }
         if want.contains(.v6) { write(10) }
@@ -257,7 +257,7 @@ extension MessagePackWriter {
 
     fileprivate mutating func writeValues(_ values: [ValueItem]) {
         guard !values.isEmpty else { return }
-        write("values")
+        write(Key.values)
         writeArrayHeader(values.count)
         for value in values {
             switch value {
@@ -269,7 +269,7 @@ extension MessagePackWriter {
     }
 
     fileprivate mutating func write(refreshed: [Value.ID], expired: [Value.ID]) {
-        for (name, identifiers) in [("re", refreshed), ("exp", expired)] where !identifiers.isEmpty {
+        for (name, identifiers) in [(Key.refreshed, refreshed), (Key.expired, expired)] where !identifiers.isEmpty {
             write(name)
             writeArrayHeader(identifiers.count)
             for identifier in identifiers { write(identifier.rawValue) }

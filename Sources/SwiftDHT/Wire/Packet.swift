@@ -85,6 +85,18 @@ package struct Request: Hashable, Sendable {
             case .update: "update"
             }
         }
+
+        var key: Key.Method {
+            switch self {
+            case .ping: .ping
+            case .find: .find
+            case .get: .get
+            case .put: .put
+            case .refresh: .refresh
+            case .listen: .listen
+            case .update: .update
+            }
+        }
     }
 
     /// Which families of nodes an answer shall list; without it, the asker's own.
@@ -156,4 +168,8 @@ package struct Fragment: Hashable, Sendable {
 
     /// How many bytes a sender puts into one fragment.
     package static let sizeLimit = 1280
+
+    package init(index: Int, offset: Int, bytes: [UInt8]) {
+        (self.index, self.offset, self.bytes) = (index, offset, bytes)
+    }
 }

@@ -1,0 +1,94 @@
+import EventLoop
+import Glibc
+import SansIO
+import SwiftDHT
+
+/// All nodes of the process, and the line to their driver. Lives on the loop's thread.
+final class Host {
+    private let loop: EventLoop
+    private let memory: NodeMemory
+    private let input = Descriptor(owning: 0)
+    private var nodes: [String: HostedNode] = [:]
+    private var unread: [UInt8] = []
+    private var answers: [UInt8] = []
+
+    private init(on loop: EventLoop) {
+        self.loop = loop
+        memory = NodeMemory(loop)
+    }
+
+    /// Serves until standard input ends, which ends the process.
+    static func run(on loop: EventLoop) throws(Errno) {
+        let host = Host(on: loop)
+        // The handler keeps the host, and with it everything, for as long as the process lives.
+        _ = try loop.register(host.input, for: .readable) { _ in host.readOrders() }
+    }
+
+    private func readOrders() {
+        let start = loop.now
+        let chunk = [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, count in
+            count = max(0, read(0, buffer.baseAddress, buffer.count))
+        }
+        guard !chunk.isEmpty else { exit(0) }
+        unread += chunk
+        while let end = unread.firstIndex(of: UInt8(ascii: "\n")) {
+            let line = String(decoding: unread[..<end], as: UTF8.self)
+            unread.removeSubrange(...end)
+            guard let order = Order(line) else { exit(64) }
+            carryOut(order, since: start)
+        }
+        writeAnswers()
+    }
+
+    private func carryOut(_ order: Order, since start: Instant) {
+        let reply = Reply(tag: order.tag, start: start)
+        switch order.verb {
+        case .nothing: done(reply, true)
+        case .node(let port, let bootstrap, let id, let isLimited):
+            var configuration = Configuration()
+            configuration.limitsRequestRate = isLimited
+            let node = HostedNode(id: id, configuration: configuration, memory: memory) { [unowned self] in report($0) }
+            let isBound = node.start(port: port, bootstrap: bootstrap)
+            if isBound { nodes[order.node] = node }
+            done(reply, isBound)
+        case .put(let key, let data): nodes[order.node]?.put(data, at: key, for: reply)
+        case .get(let key): nodes[order.node]?.get(key, for: reply)
+        case .listen(let key): nodes[order.node]?.listen(key, for: reply)
+        case .kill:
+            nodes.removeValue(forKey: order.node)?.close()
+            done(reply, true)
+        }
+    }
+
+    private func report(_ event: HostedNode.Event) {
+        switch event {
+        case .value(let data, let reply): say("value \(reply.tag) \(Hexadecimal.encode(data))", since: reply.start)
+        case .done(let reply, let isGood): done(reply, isGood)
+        case .idle: writeAnswers()
+        }
+    }
+
+    private func done(_ reply: Reply, _ isGood: Bool) { say("done \(reply.tag) \(isGood ? 1 : 0)", since: reply.start) }
+
+    private func say(_ text: String, since start: Instant) {
+        answers += "\(text) \(Int(start.duration(to: loop.now) / .microseconds(1)))\n".utf8
+    }
+
+    /// One write for everything that came about in one go.
+    private func writeAnswers() {
+        guard !answers.isEmpty else { return }
+        var written = 0
+        while written < answers.count {
+            let count = answers.withUnsafeBytes { write(1, $0.baseAddress?.advanced(by: written), $0.count - written) }
+            guard count > 0 else { exit(0) }
+            written += count
+        }
+        answers.removeAll(keepingCapacity: true)
+    }
+}
+
+/// What an answer names.
+struct Reply {
+    let tag: String
+    let start: Instant
+}

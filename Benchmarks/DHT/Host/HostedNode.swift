@@ -1,0 +1,124 @@
+import EventLoop
+import SansIO
+import SwiftDHT
+
+/// What all nodes of one loop share.
+final class NodeMemory {
+    let loop: EventLoop
+    let clock: WallClock
+    let incoming = DatagramBatch(slots: 32, slotSize: 65_535)
+    let outgoing = DatagramBatch(slots: 32, slotSize: 65_535)
+    /// What the node at work wants to send; empty between inputs.
+    var datagrams: [DatagramSocket.Datagram] = []
+
+    init(_ loop: EventLoop) {
+        self.loop = loop
+        clock = loop.wallClock
+    }
+}
+
+/// One node with its socket and its timer.
+final class HostedNode {
+    enum Event {
+        case value([UInt8], Reply)
+        case done(Reply, Bool)
+        /// Everything that came of one input was reported.
+        case idle
+    }
+
+    private let memory: NodeMemory
+    private let report: (Event) -> Void
+    private var dht: DHT
+    private var socket: DatagramSocket?
+    private var lastOperation: UInt64 = 0
+    private var replies: [OperationID: Reply] = [:]
+    private var random = RandomSource.system
+    private lazy var alarm = Alarm(on: memory.loop) { [unowned self] in
+        perform(dht.advance(to: memory.loop.now))
+        settle()
+    }
+
+    init(id: NodeID, configuration: Configuration, memory: NodeMemory, report: @escaping (Event) -> Void) {
+        self.memory = memory
+        self.report = report
+        dht = DHT(
+            configuration: configuration, id: id, verifier: NoVerifier(), clock: memory.clock, random: .system)
+    }
+
+    /// Binds the socket and enters the network; `false` when the port is taken.
+    func start(port: UInt16, bootstrap: UInt16) -> Bool {
+        let loopback = IPAddress.loopback(.v4)
+        do throws(Errno) {
+            let socket = try DatagramSocket(bindingTo: Endpoint(loopback, port: port))
+            try? socket.requestBuffers(receive: 1 << 21, send: 1 << 21)
+            try socket.receive(on: memory.loop, into: memory.incoming, drained: { [unowned self] in settle() }) {
+                [unowned self] bytes, source in
+                perform(dht.receive(bytes, from: source, at: memory.loop.now))
+            }
+            self.socket = socket
+        } catch { return false }
+        if bootstrap != 0 { perform(dht.bootstrap([Endpoint(loopback, port: bootstrap)], at: memory.loop.now)) }
+        settle()
+        return true
+    }
+
+    func put(_ data: [UInt8], at key: InfoHash, for reply: Reply) {
+        let value = Value(id: .random(using: &random), data: data)
+        perform(dht.put(value, at: key, as: operation(for: reply), at: memory.loop.now))
+        settle()
+    }
+
+    func get(_ key: InfoHash, for reply: Reply) {
+        perform(dht.get(key, as: operation(for: reply), at: memory.loop.now))
+        settle()
+    }
+
+    func listen(_ key: InfoHash, for reply: Reply) {
+        perform(dht.listen(key, as: operation(for: reply), at: memory.loop.now))
+        settle()
+    }
+
+    func close() {
+        alarm.set(nil)
+        socket?.close()
+    }
+
+    private func operation(for reply: Reply) -> OperationID {
+        lastOperation += 1
+        replies[OperationID(lastOperation)] = reply
+        return OperationID(lastOperation)
+    }
+
+    private func perform(_ effects: [DHT.Effect]) {
+        for effect in effects {
+            switch effect {
+            case .send(let bytes, let endpoint): memory.datagrams.append(.init(bytes, to: endpoint))
+            case .value(let value, let operation):
+                guard let reply = replies[operation] else { continue }
+                report(.value(value.body?.data ?? [], reply))
+            case .finished(let operation, let outcome):
+                guard let reply = replies.removeValue(forKey: operation) else { continue }
+                if case .completed = outcome { report(.done(reply, true)) } else { report(.done(reply, false)) }
+            case .row, .expired, .status, .observedAddress, .ignored: break
+            }
+        }
+    }
+
+    /// Sends what was collected, follows the machine's deadline and hands answers on: once for each batch of input.
+    private func settle() {
+        while !memory.datagrams.isEmpty, let socket {
+            let sent = try? socket.send(memory.datagrams, through: memory.outgoing)
+            // What is refused is lost, as it may be on any network; the rest goes on.
+            memory.datagrams.removeFirst(min(memory.datagrams.count, sent.map { $0 == 0 ? 1 : $0 } ?? 1))
+        }
+        memory.datagrams.removeAll(keepingCapacity: true)
+        alarm.set(dht.deadline)
+        report(.idle)
+    }
+}
+
+/// Knows no keys: every value of these measurements is plain.
+private struct NoVerifier: ValueVerifier {
+    func isValid(signature: [UInt8], of bytes: [UInt8], by owner: [UInt8]) -> Bool { false }
+    func publicKey(inCertificate data: [UInt8]) -> [UInt8]? { nil }
+}
