@@ -84,7 +84,7 @@ private struct DHTNodeFuzz {
         default:
             let endpoint = endpoint()
             let isLost = choices.byte() & 1 == 0
-            try take(isLost ? node.sendFailed(to: endpoint, at: now) : node.networkChanged(at: now))
+            try take(isLost ? node.sendFailed(to: endpoint, at: now) : node.connectivityChanged(at: now))
         }
     }
 

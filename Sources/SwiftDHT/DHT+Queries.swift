@@ -77,9 +77,10 @@ extension DHT {
     }
 
     private func closest(to target: InfoHash, _ family: IPAddress.Family, at now: Instant) -> [CompactNode] {
-        networks[family].closestGood(
-            to: target, limit: configuration.replication, configuration: configuration, at: now
-        ).map { CompactNode(id: $0.id, endpoint: $0.endpoint) }
+        let closest = networks[family].closestGood(
+            to: target, limit: configuration.replication, configuration: configuration, at: now)
+        return mixing(closest, around: target, family, at: now, where: { $0.isGood(configuration, at: now) })
+            .map { CompactNode(id: $0.id, endpoint: $0.endpoint) }
     }
 
     mutating func answer(_ reply: Reply, _ transaction: UInt32, to source: Endpoint) {

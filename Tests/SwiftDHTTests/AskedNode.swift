@@ -37,6 +37,15 @@ struct AskedNode {
             .request(Request(sender: InfoHash(hashing: "\(source)"), method: method)), transaction: transaction,
             isClient: true)
         take(dht.receive(request.encoded.span, from: source, at: now))
+        answerProof(from: source, at: now)
+    }
+
+    /// Answers the ping to an address of the Internet that waits for it.
+    private mutating func answerProof(from source: Endpoint, at now: Instant) {
+        guard replies.isEmpty, sent.count == 1, sent[0].to == source, case .request = sent[0].packet.message else { return }
+        let pong = Packet(.reply(Reply(sender: InfoHash(hashing: "\(source)"))), transaction: sent[0].packet.transaction)
+        sent = []
+        take(dht.receive(pong.encoded.span, from: source, at: now))
     }
 
     mutating func token(for source: Endpoint = peer, at now: Instant = .zero) -> [UInt8] {
