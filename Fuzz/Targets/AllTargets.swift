@@ -2,8 +2,9 @@ extension FuzzTarget {
     /// Every target: the parsers in the order of the layers, then whole machines.
     public static let all: [FuzzTarget] = [
         messagePack, stun, candidate, sessionBlob, streamFraming, turnFraming, dhtPacket, dhtValue, dhtDiscovery,
-        certificateChain, sipMessage, sipFramer, sdp, mediaControl, profileCard, rtp, rtcp, callRequest,
-        deviceAnnouncement, connectionRequest, trustRequest, instantMessage, accountArchive,
+        dhtState, dhtReassembly, valuePolicy, certificateChain, revocationList,
+        sipMessage, sipFramer, sdp, mediaControl, profileCard, rtp, rtcp, callRequest, deviceAnnouncement,
+        connectionRequest, trustRequest, instantMessage, accountArchive,
         iceAgent, dhtNode, sipUserAgent, multiplexer, jitterBuffer, callMachine,
         hostilePeer,
     ]

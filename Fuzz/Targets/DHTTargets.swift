@@ -48,6 +48,16 @@ extension FuzzTarget {
         try require(again == packet, "\(packet) survives, not as \(String(describing: again))")
     }
 
+    /// State files, of OpenDHT's releases and our own.
+    static let dhtState = FuzzTarget(name: "dht-state") { bytes throws(Finding) in
+        let now: Int64 = 1_800_000_000_000_000_000
+        guard let state = try? DHT.State(decoding: bytes, at: now) else { return }
+        try require((try? DHT.State(decoding: state.packed, at: now)) == state, "\(state) survives")
+        var node = DHT(id: state.id, clock: WallClock(epochOffset: now), random: .seeded(1))
+        _ = node.restore(state, at: .zero)
+        try require(node.state(at: .zero).values.count <= state.values.count, "nothing is made up")
+    }
+
     /// Values, queries and remembered nodes of the DHT.
     static let dhtValue = FuzzTarget(name: "dht-value") { bytes throws(Finding) in
         if let value = try? Value(decoding: bytes) {

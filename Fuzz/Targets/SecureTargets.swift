@@ -8,4 +8,13 @@ extension FuzzTarget {
         try require((try? CertificateChain(chain.certificates)) == chain, "the certificates survive")
         _ = try? Trust().verify(chain, at: 1_800_000_000)
     }
+
+    /// Lists of withdrawn certificates, and what they say of a chain.
+    static let revocationList = FuzzTarget(name: "revocation-list") { bytes throws(Finding) in
+        guard let list = try? RevocationList(decoding: bytes) else { return }
+        try require((try? RevocationList(der: list.der))?.count == list.count, "the list survives")
+        for chain in [HostileIdentities.alice, HostileIdentities.bob].compactMap({ $0?.chain }) {
+            try require(chain.revokedLevel(by: [list], at: .max) == nil, "nobody's key signs by chance")
+        }
+    }
 }

@@ -145,6 +145,10 @@ public struct Configuration: Sendable {
     public var listenersPerKeyLimit = 1024
     /// Listeners served in all.
     public var listenerLimit = 65536
+    /// Listeners served of one source.
+    public var listenersPerSource = 8192
+    /// Bytes of memory that the query of a listener may take.
+    public var listenQueryLimit = 2048
     /// How long a listener is served after it last asked.
     public var listenerLifetime: Duration = .seconds(600)
     /// The range of the random time a token secret is in use; the previous one stays valid.
@@ -198,6 +202,10 @@ public struct Configuration: Sendable {
     public var transferLimit = 1024
     /// Bytes of fragments held while transfers are under way.
     public var transferBytesLimit = 16 << 20
+    /// Transfers of one source that may be under way.
+    public var transfersPerSource = 256
+    /// Bytes of fragments of one source held while transfers are under way.
+    public var transferBytesPerSource = 6 << 20
     /// Bytes of fragments held that came before the message announcing them.
     public var earlyBytesLimit = 120 << 10
     /// How long a transfer may take in all.

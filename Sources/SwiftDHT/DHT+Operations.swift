@@ -17,6 +17,27 @@ extension DHT {
         return flush()
     }
 
+    /// Looks for the fields that `query` selects, of the values at `key`: here and at the closest nodes.
+    ///
+    /// Rows are reported as they arrive, each content once; nobody vouches for them, as signatures cannot be checked. Ends
+    /// like a get. Nodes that know nothing of selections answer with whole values, which are reduced here.
+    public mutating func query(
+        _ key: InfoHash, _ query: ValueQuery, as operation: OperationID, at now: Instant
+    ) -> [Effect] {
+        start(at: now)
+        guard !query.select.isEmpty else { return refuse(operation) }
+        guard open(operation, Operation(key: key, kind: .query(query, found: [])), at: now) else { return flush() }
+        for entry in storage.entries(at: key) { deliver(entry.value, to: operation, at: now) }
+        begin(operation, at: now)
+        return flush()
+    }
+
+    /// Ends an operation that cannot be begun.
+    private mutating func refuse(_ operation: OperationID) -> [Effect] {
+        outbox.append(.finished(operation, .failed))
+        return flush()
+    }
+
     /// Stores `value` at the nodes closest to `key`, and here.
     ///
     /// A permanent value is stored again before its life ends, and at closer nodes as they appear, until cancelled.
@@ -27,8 +48,7 @@ extension DHT {
         start(at: now)
         let record = PutRecord(value, created: now, kind: isPermanent ? .permanent : .once)
         guard value.id.rawValue != 0, value.packed.count <= configuration.packedValueLimit else {
-            outbox.append(.finished(operation, .failed))
-            return flush()
+            return refuse(operation)
         }
         guard open(operation, Operation(key: key, kind: .put(record)), at: now) else { return flush() }
         storeOwn(record, at: key, at: now)
@@ -62,7 +82,7 @@ extension DHT {
         timers.cancel(.operation(operation))
         for family in record.families { detach(operation, from: SearchKey(key: record.key, family: family), at: now) }
         switch record.kind {
-        case .get: break
+        case .get, .query: break
         case .put(let put) where put.isPermanent:
             let slot = Storage.Slot(key: record.key, id: put.value.id)
             guard let entry = storage.entry(slot), entry.expires == nil else { break }
@@ -168,11 +188,24 @@ extension DHT {
 
     /// Reports a value to a get, once, unless its signature is wrong.
     mutating func deliver(_ value: Value, to id: OperationID, at now: Instant) {
+        if case .query(let query, _)? = operations[id]?.kind, query.matches(value) {
+            return deliver(FieldTable(selecting: query.select, of: [value]), to: id)
+        }
         guard case .get(let query, let found)? = operations[id]?.kind, query.matches(value) else { return }
         let same = found[value.id] ?? []
         guard !same.contains(where: { $0.hasSameContent(as: value) }), found.count < configuration.knownValueLimit
         else { return }
         if !examine(value, for: .get(id), at: now) { outbox.append(.ignored(.overLimit)) }
+    }
+
+    /// Reports the rows of a table to a query, each once.
+    mutating func deliver(_ table: FieldTable, to id: OperationID) {
+        guard case .query(let query, var found)? = operations[id]?.kind else { return }
+        for row in table.rows where found.count < configuration.knownValueLimit {
+            guard row.has(query.select), found.insert(row).inserted else { continue }
+            outbox.append(.row(row, for: id))
+        }
+        operations[id]?.kind = .query(query, found: found)
     }
 
     mutating func deliver(genuine value: Value, to id: OperationID) {

@@ -186,6 +186,7 @@ extension DHT {
         var reply = emptyReply(to: listener.endpoint)
         reply.token = tokens.token(for: listener.endpoint)
         answer(reply, transaction, to: listener.endpoint)
+        if isNew == nil { outbox.append(.ignored(.overLimit)) }
         guard isNew == true else { return }
         let known = storage.entries(at: key).filter { listener.query.matches($0.value) }
         push(known, at: key, to: listener, at: now)

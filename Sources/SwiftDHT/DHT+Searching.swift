@@ -44,7 +44,7 @@ extension DHT {
         let key = SearchKey(key: operation.key, family: family)
         openSearch(key, at: now)
         switch operation.kind {
-        case .get: searches[key]?.gets.append(id)
+        case .get, .query: searches[key]?.gets.append(id)
         case .put: searches[key]?.puts.append(id)
         case .listen: searches[key]?.listens.append(id)
         }
@@ -180,6 +180,7 @@ extension DHT {
         }
         for operation in lookupEnded(transaction, question, of: reply.sender, in: key) {
             for case .whole(let value) in reply.values { deliver(value, to: operation, at: now) }
+            if let fields = reply.fields { deliver(fields, to: operation) }
         }
         if case .probe(let operation) = question { noteProbe(operation, by: reply, in: key) }
         step(key, at: now)

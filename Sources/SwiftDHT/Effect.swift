@@ -7,6 +7,8 @@ extension DHT {
         case send([UInt8], to: Endpoint)
         /// A get or listen found a value, new or in place of one with the same identifier.
         case value(Value, for: OperationID)
+        /// A query found a row of fields that it had not found before.
+        case row(FieldRow, for: OperationID)
         /// A value that a listen reported is gone: expired or removed at every node that had it.
         case expired(Value.ID, for: OperationID)
         /// A get or put came to its end; of a permanent put, its first round. A listen only ends when refused.

@@ -4,6 +4,7 @@ internal import SansIO
 struct Operation: Sendable {
     enum Kind: Sendable {
         case get(ValueQuery, found: [Value.ID: [Value]])
+        case query(ValueQuery, found: Set<FieldRow>)
         case put(PutRecord)
         case listen(ValueQuery, known: KnownValues)
     }
@@ -35,7 +36,7 @@ struct Operation: Sendable {
     /// Whether it goes on until cancelled.
     var isLasting: Bool {
         switch kind {
-        case .get: false
+        case .get, .query: false
         case .put(let record): record.isPermanent
         case .listen: true
         }
@@ -44,7 +45,7 @@ struct Operation: Sendable {
     /// What is asked for; a put asks for nothing.
     var query: ValueQuery? {
         switch kind {
-        case .get(let query, _), .listen(let query, _): query
+        case .get(let query, _), .query(let query, _), .listen(let query, _): query
         case .put: nil
         }
     }

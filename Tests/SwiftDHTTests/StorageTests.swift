@@ -74,4 +74,27 @@ import Testing
         for id in 1...2000 { node.put([Value(id: Value.ID(UInt64(id)), data: [])], at: InfoHash(hashing: "\(id)")) }
         #expect(node.dht.state(at: .zero).values.count <= (64 << 10) / 256)
     }
+
+    @Test func listenersOfOneSourceAreLimitedAndMakeRoomWhenTheyGo() {
+        var configuration = Configuration()
+        configuration.listenersPerSource = 2
+        var node = AskedNode(configuration)
+        func listen(_ socket: UInt32, from source: Endpoint, query: ValueQuery? = nil, at now: Instant = .zero) -> Bool
+        {
+            let token = node.token(for: source, at: now)
+            node.ask(
+                .listen(key: key, token: token, socket: socket, version: 1, query: query), from: source, at: now)
+            return !node.effects.contains(.ignored(.overLimit))
+        }
+        #expect(listen(1, from: source(0x0B00_0001)))
+        #expect(listen(2, from: source(0x0B00_0001)))
+        #expect(!listen(3, from: source(0x0B00_0001)))
+        #expect(listen(1, from: source(0x0B00_0001)), "a renewal is not new")
+        #expect(listen(3, from: source(0x0A00_0001)))
+        let long = ValueQuery(where: [.userType([UInt8](repeating: 1, count: 3000))])
+        #expect(!listen(4, from: source(0x0A00_0001), query: long))
+        let later = Instant.zero.advanced(by: .seconds(1000))
+        node.take(node.dht.advance(to: later))
+        #expect(listen(5, from: source(0x0B00_0001), at: later))
+    }
 }

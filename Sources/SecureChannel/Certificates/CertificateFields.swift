@@ -74,7 +74,7 @@ struct CertificateFields {
         }
     }
 
-    private static func hash(of algorithm: ASN1Node) throws -> SignatureHash? {
+    static func hash(of algorithm: ASN1Node) throws -> SignatureHash? {
         let oid = try DER.sequence(algorithm, identifier: .sequence) { nodes in
             let oid = try ASN1ObjectIdentifier(derEncoded: &nodes)
             _ = nodes.next()
@@ -159,7 +159,7 @@ struct CertificateExtensions {
         }
     }
 
-    private struct Entry: DERParseable {
+    struct Entry: DERParseable {
         let type: ASN1ObjectIdentifier
         let isCritical: Bool
         let value: ArraySlice<UInt8>
@@ -189,7 +189,7 @@ extension ASN1NodeCollection.Iterator {
 }
 
 extension ASN1Node {
-    fileprivate func primitive(_ identifier: ASN1Identifier) throws -> [UInt8] {
+    func primitive(_ identifier: ASN1Identifier) throws -> [UInt8] {
         guard self.identifier == identifier, case .primitive(let bytes) = content, !bytes.isEmpty else {
             throw ASN1Fault.unexpected
         }
@@ -198,7 +198,7 @@ extension ASN1Node {
 }
 
 /// Reads a UTCTime or GeneralizedTime as Unix seconds.
-private func unixSeconds(_ node: ASN1Node) throws -> Int64 {
+func unixSeconds(_ node: ASN1Node) throws -> Int64 {
     if node.identifier == .utcTime {
         let time = try UTCTime(derEncoded: node)
         return unixSeconds(

@@ -31,8 +31,11 @@ public struct ValueQuery: Hashable, Sendable {
         case userType([UInt8])
     }
 
-    /// How many conditions, and how many selected fields before duplicates are dropped, a query may hold.
+    /// How many entries the lists of a packed query may have, before duplicates are dropped.
     public static let sizeLimit = 4096
+    /// How many different conditions a query may hold: each is checked for each value of a key, and two of one kind exclude
+    /// each other.
+    public static let conditionLimit = 16
 
     /// The fields to reduce answers to; empty asks for whole values.
     public var select: [Field]
@@ -43,6 +46,13 @@ public struct ValueQuery: Hashable, Sendable {
     public init(select: [Field] = [], where conditions: [Where] = []) {
         self.select = select
         self.conditions = conditions
+    }
+
+    /// About how many bytes of memory the query takes.
+    var footprint: Int {
+        conditions.reduce(64) { sum, condition in
+            if case .userType(let name) = condition { sum + 48 + name.count } else { sum + 48 }
+        }
     }
 
     /// Every value, whole.
@@ -104,7 +114,12 @@ extension ValueQuery {
         let count = try reader.readArrayHeader()
         guard count <= sizeLimit else { throw .overLimit(.query, limit: sizeLimit) }
         var conditions: [Where] = []
-        for _ in 0..<count { conditions.append(try readCondition(from: &reader)) }
+        for _ in 0..<count {
+            let condition = try readCondition(from: &reader)
+            guard !conditions.contains(condition) else { continue }
+            guard conditions.count < conditionLimit else { throw .overLimit(.query, limit: conditionLimit) }
+            conditions.append(condition)
+        }
         return conditions
     }
 

@@ -168,4 +168,8 @@ package struct Fragment: Hashable, Sendable {
 
     /// How many bytes a sender puts into one fragment.
     package static let sizeLimit = 1280
+
+    package init(index: Int, offset: Int, bytes: [UInt8]) {
+        (self.index, self.offset, self.bytes) = (index, offset, bytes)
+    }
 }

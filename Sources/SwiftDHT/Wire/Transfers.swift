@@ -29,8 +29,18 @@ struct Transfers: Sendable {
 
     /// How many pieces of one value may wait for those before them.
     private static let aheadLimit = 1024
+    /// What a value that is announced, or a piece that waits, takes besides its bytes; counted, so that announcing much or
+    /// sending little at a time gains nothing.
+    private static let overhead = 96
+
+    /// What one source has under way.
+    private struct Usage {
+        var transfers = 0
+        var bytes = 0
+    }
 
     private var transfers: [Name: Transfer] = [:]
+    private var usage: [SourceGroup: Usage] = [:]
     private var bytes = 0
     private var earlyBytes = 0
 
@@ -44,16 +54,16 @@ struct Transfers: Sendable {
         _ name: Name, message: Packet.Message, items: [ValueItem], configuration: Configuration, at now: Instant
     ) -> Packet.Message? {
         if transfers[name]?.message != nil { return nil }
-        guard transfers[name] != nil || transfers.count < configuration.transferLimit else { return nil }
-        var transfer = transfers[name] ?? Transfer(started: now, progressed: now)
-        transfer.message = message
-        transfer.items = items.map { Item($0, limit: configuration.packedValueLimit) }
-        let early = transfer.early
-        transfer.early = []
-        earlyBytes -= transfer.bytes
-        bytes -= transfer.bytes
-        transfer.bytes = 0
-        transfers[name] = transfer
+        let size = items.count * Self.overhead
+        guard hasRoom(size, for: name, configuration: configuration),
+            open(name, configuration: configuration, at: now), let early = transfers[name]?.early
+        else { return nil }
+        let earlySize = transfers[name]?.bytes ?? 0
+        earlyBytes -= earlySize
+        charge(size - earlySize, for: name)
+        transfers[name]?.early = []
+        transfers[name]?.message = message
+        transfers[name]?.items = items.map { Item($0, limit: configuration.packedValueLimit) }
         for fragment in early { _ = insert(fragment, into: name, configuration: configuration, at: now) }
         return finish(name)
     }
@@ -70,14 +80,41 @@ struct Transfers: Sendable {
     mutating func keepEarly(
         _ fragments: [Fragment], of name: Name, configuration: Configuration, at now: Instant
     ) -> Bool {
-        let size = fragments.reduce(0) { $0 + $1.bytes.count + 64 }
-        guard earlyBytes + size <= configuration.earlyBytesLimit else { return false }
-        guard transfers[name] != nil || transfers.count < configuration.transferLimit else { return false }
-        transfers[name, default: Transfer(started: now, progressed: now)].early += fragments
-        transfers[name]?.bytes += size
+        let size = fragments.reduce(0) { $0 + $1.bytes.count + Self.overhead }
+        guard earlyBytes + size <= configuration.earlyBytesLimit,
+            hasRoom(size, for: name, configuration: configuration),
+            open(name, configuration: configuration, at: now)
+        else { return false }
+        transfers[name]?.early += fragments
         transfers[name]?.progressed = now
-        (earlyBytes, bytes) = (earlyBytes + size, bytes + size)
+        earlyBytes += size
+        charge(size, for: name)
         return true
+    }
+
+    /// Makes sure that a transfer exists; `false` when its source, or all together, have too many.
+    private mutating func open(_ name: Name, configuration: Configuration, at now: Instant) -> Bool {
+        guard transfers[name] == nil else { return true }
+        let source = SourceGroup(name.source.address)
+        guard transfers.count < configuration.transferLimit,
+            usage[source]?.transfers ?? 0 < configuration.transfersPerSource
+        else { return false }
+        transfers[name] = Transfer(started: now, progressed: now)
+        usage[source, default: Usage()].transfers += 1
+        return true
+    }
+
+    /// Whether a source may have `size` bytes more held.
+    private func hasRoom(_ size: Int, for name: Name, configuration: Configuration) -> Bool {
+        let held = usage[SourceGroup(name.source.address)]?.bytes ?? 0
+        return bytes + size <= configuration.transferBytesLimit && held + size <= configuration.transferBytesPerSource
+    }
+
+    /// Counts bytes that are held, or no longer.
+    private mutating func charge(_ size: Int, for name: Name) {
+        bytes += size
+        transfers[name]?.bytes += size
+        usage[SourceGroup(name.source.address)]?.bytes += size
     }
 
     /// When the transfer is to be given up, unless more of it comes.
@@ -90,21 +127,24 @@ struct Transfers: Sendable {
 
     /// Gives a transfer up.
     mutating func remove(_ name: Name) {
-        guard let transfer = transfers.removeValue(forKey: name) else { return }
-        bytes -= transfer.bytes
+        guard let transfer = transfers[name] else { return }
+        charge(-transfer.bytes, for: name)
         if transfer.message == nil { earlyBytes -= transfer.bytes }
+        transfers[name] = nil
+        let source = SourceGroup(name.source.address)
+        usage[source]?.transfers -= 1
+        if usage[source]?.transfers == 0 { usage[source] = nil }
     }
 
     private mutating func insert(
         _ fragment: Fragment, into name: Name, configuration: Configuration, at now: Instant
     ) -> Bool {
         guard let count = transfers[name]?.items.count, fragment.index < count,
-            bytes + fragment.bytes.count <= configuration.transferBytesLimit,
+            hasRoom(fragment.bytes.count + Self.overhead, for: name, configuration: configuration),
             transfers[name]?.items[fragment.index].insert(fragment, aheadLimit: Self.aheadLimit) == true
         else { return false }
         transfers[name]?.progressed = now
-        transfers[name]?.bytes += fragment.bytes.count
-        bytes += fragment.bytes.count
+        charge(fragment.bytes.count + Self.overhead, for: name)
         return true
     }
 

@@ -31,7 +31,7 @@ extension NodeCore {
                 guard case .presence(let contact) = operations[id] else { continue }
                 translated += announcementGone(value, of: contact)
             case .examine(let value, let id): translated.append(begin(.examine(value), for: .examination(id)))
-            case .observedAddress: break
+            case .row, .observedAddress: break
             case .ignored(let reason): translated.append(.ignored(.dht(reason)))
             }
         }

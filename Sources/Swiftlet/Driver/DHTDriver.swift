@@ -96,7 +96,7 @@ final class DHTDriver {
                 discovery?.connectionChanged(of: family, isConnected: status == .connected)
                 report(.connection(family, isConnected: status == .connected))
             case .examine(let value, let id): examine(value, as: id)
-            case .observedAddress, .ignored: break
+            case .row, .observedAddress, .ignored: break
             }
         }
         alarm.set(dht.deadline)
