@@ -109,6 +109,14 @@ public struct InfoHash: Hashable, Sendable {
             low: low & third | tail.low & ~third)
     }
 
+    /// The identifier with the bit at `index` turned over.
+    func flippingBit(at index: Int) -> InfoHash {
+        distance(to: InfoHash.zero.settingBit(at: index))
+    }
+
+    /// As a part of all identifiers, from 0 to 1.
+    var fraction: Double { Double(high) / 0x1p64 + Double(middle) / 0x1p128 }
+
     /// The identifier with the bit at `index` set.
     func settingBit(at index: Int) -> InfoHash {
         switch index {

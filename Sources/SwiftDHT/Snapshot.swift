@@ -69,7 +69,7 @@ extension DHT {
             public var key: InfoHash
             /// How many values.
             public var values: Int
-            /// How many bytes of them count for quotas.
+            /// Their bytes.
             public var bytes: Int
         }
 
@@ -121,7 +121,7 @@ extension DHT {
         let state: Snapshot.Node.State =
             node.isExpired ? .expired : node.isGood(configuration, at: now) ? .good : .doubtful
         return Snapshot.Node(
-            node: node.known, state: state, roundTrip: node.roundTrip.smoothed, silence: node.heard?.duration(to: now))
+            node: node.known, state: state, roundTrip: node.roundTrip, silence: node.heard?.duration(to: now))
     }
 
     private func search(_ key: SearchKey, at now: Instant) -> Snapshot.Search? {
@@ -144,7 +144,7 @@ extension Storage {
         keys.prefix(limit).map { key in
             let entries = entries(at: key)
             return DHT.Snapshot.Shelf(
-                key: key, values: entries.count, bytes: entries.reduce(0) { $0 + $1.packedSize })
+                key: key, values: entries.count, bytes: entries.reduce(0) { $0 + $1.value.size })
         }
     }
 }

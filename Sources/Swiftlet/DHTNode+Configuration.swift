@@ -1,5 +1,6 @@
 public import Logging
 public import SansIO
+public import SecureChannel
 public import SwiftDHT
 
 extension DHTNode {
@@ -13,8 +14,12 @@ extension DHTNode {
         public var port: UInt16 = 0
         /// The network's number, whether to ask only, and all limits.
         public var dht = SwiftDHT.Configuration()
-        /// The identifier to be known under; `nil` for a random one.
+        /// The identifier to be known under; `nil` for that of the identity or state, else a random one.
         public var nodeID: NodeID?
+        /// Who signs and opens values; its certificates are published. `nil` for nobody.
+        public var identity: CertifiedKey?
+        /// What an earlier run left: nodes to begin with, stored values, permanent puts.
+        public var state: DHT.State?
         /// Whether nodes on the machine's links are looked for by multicast, and told of this one; never on loopback.
         public var findsNeighbours = true
         /// Where the node logs to.
@@ -22,6 +27,13 @@ extension DHTNode {
 
         /// The usual configuration: the public network, all addresses.
         public init() {}
+
+        /// The identifier the node gets. That of an identity is the one released implementations derive.
+        func chooseNodeID() -> NodeID {
+            var random = RandomSource.system
+            let derived = identity.map { NodeID(hashing: "node:\($0.id)") }
+            return nodeID ?? derived ?? state?.id ?? .random(using: &random)
+        }
 
         /// The addresses the sockets are bound to.
         var boundAddresses: [IPAddress] {

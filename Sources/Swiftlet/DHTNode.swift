@@ -1,6 +1,7 @@
 internal import EventLoop
 internal import Logging
 public import SansIO
+internal import SecureChannel
 public import SwiftDHT
 
 /// A node of the DHT alone, without an account: stores for others, and asks for its user.
@@ -17,13 +18,17 @@ public actor DHTNode {
         case finished(DHT.Outcome)
     }
 
-    private let group: DHTGroup
+    let group: DHTGroup
     /// Whether the group is this node's alone, and ends with it.
     private let ownsGroup: Bool
-    private let configuration: Configuration
+    let configuration: Configuration
     private var driver: DHTDriver?
     private var lastOperation: UInt64 = 0
+    /// Operations that go on after `finished`.
+    private var lastingOperations: Set<OperationID> = []
     private var operations: [OperationID: AsyncStream<Update>.Continuation] = [:]
+    /// Held for as long as the node lives, since a permanent put ends with its reader.
+    private var publications: [AsyncStream<Update>] = []
     private var networkWaiters: [CheckedContinuation<Bool, Never>] = []
     private var isOnline = false
     /// The hosts of ``Node/Configuration/bootstrap`` that have no address.
@@ -60,8 +65,7 @@ public actor DHTNode {
         self.group = if let group { group } else { try DHTGroup() }
         ownsGroup = group == nil
         localEndpoints = sockets.endpoints
-        var random = RandomSource.system
-        nodeID = configuration.nodeID ?? NodeID.random(using: &random)
+        nodeID = configuration.chooseNodeID()
         let driver = DHTDriver(
             id: nodeID, configuration: configuration.dht, sockets: sockets, group: self.group)
         self.driver = driver
@@ -70,7 +74,27 @@ public actor DHTNode {
                 [weak self] event in self?.assumeIsolated { $0.happened(event) }
             }
         } catch { throw NodeError(error) }
+        takeUp()
         for host in configuration.bootstrap where await !bootstrap(from: host) { unresolvedHosts.append(host) }
+    }
+
+    /// Goes on where an earlier run ended, and makes the identity known.
+    private func takeUp() {
+        if let state = configuration.state { driver?.restore(state) }
+        // Certificates were among the permanent puts of the earlier run.
+        var begun: [(key: InfoHash, id: Value.ID)] = []
+        for record in certificates + (configuration.state?.puts ?? []) {
+            guard !begun.contains(where: { $0 == (record.key, record.value.id) }) else { continue }
+            begun.append((record.key, record.value.id))
+            publications.append(put(record.value, at: record.key, permanently: true))
+        }
+    }
+
+    /// The identity's certificates, at the keys where releases look for them.
+    private var certificates: [DHT.State.PermanentPut] {
+        guard let identity = configuration.identity else { return [] }
+        let value = Value(id: Value.ID(1), data: PackedCertificate.encode(identity.chain), type: .certificate)
+        return [InfoHash(identity.id), InfoHash(hashing: identity.longID.bytes)].map { .init(key: $0, value: value) }
     }
 
     /// Enters the network through one more host; `false` when it has no address.
@@ -100,8 +124,12 @@ public actor DHTNode {
     }
 
     /// Stores a value; the stream ends after `finished`, of a permanent put with the node.
+    ///
+    /// A permanent put goes on until the stream's reader stops.
     public func put(_ value: Value, at key: InfoHash, permanently: Bool = false) -> AsyncStream<Update> {
-        begin { driver, operation in driver.put(value, at: key, permanently: permanently, as: operation) }
+        begin(lasting: permanently) { driver, operation in
+            driver.put(value, at: key, permanently: permanently, as: operation)
+        }
     }
 
     /// Reports the values of a key as they come and go, until the stream's reader stops.
@@ -115,6 +143,9 @@ public actor DHTNode {
     /// What the node knows and does now; `nil` once it is closed.
     public var snapshot: DHT.Snapshot? { driver?.snapshot }
 
+    /// What to keep for the next run; `nil` once the node is closed.
+    public var state: DHT.State? { driver?.state }
+
     /// Ends the node.
     public func close() {
         guard let driver else { return }
@@ -127,7 +158,9 @@ public actor DHTNode {
         if ownsGroup { group.close() }
     }
 
-    private func begin(_ order: (DHTDriver, OperationID) -> Void) -> AsyncStream<Update> {
+    private func begin(
+        lasting isLasting: Bool = false, _ order: (DHTDriver, OperationID) -> Void
+    ) -> AsyncStream<Update> {
         let (stream, input) = AsyncStream<Update>.makeStream(bufferingPolicy: .bufferingNewest(16_384))
         guard let driver else {
             input.finish()
@@ -136,6 +169,7 @@ public actor DHTNode {
         lastOperation += 1
         let operation = OperationID(lastOperation)
         operations[operation] = input
+        if isLasting { lastingOperations.insert(operation) }
         input.onTermination = { [weak self] reason in
             guard case .cancelled = reason else { return }
             Task { await self?.cancel(operation) }
@@ -146,6 +180,7 @@ public actor DHTNode {
 
     private func cancel(_ operation: OperationID) {
         operations[operation] = nil
+        lastingOperations.remove(operation)
         driver?.cancel(operation)
     }
 
@@ -153,12 +188,19 @@ public actor DHTNode {
         switch event {
         case .value(let value, let operation): operations[operation]?.yield(.value(value))
         case .expired(let id, let operation): operations[operation]?.yield(.expired(id))
-        case .finished(let operation, let outcome): operations.removeValue(forKey: operation)?.finish(with: outcome)
+        case .finished(let operation, let outcome): finished(operation, outcome)
         case .connection(let family, let isConnected):
             connectionsInput.yield((family, isConnected))
             isOnline = isOnline || isConnected
             if isOnline || isHopeless { wakeNetworkWaiters() }
         }
+    }
+
+    /// Ends the stream of an operation, unless it goes on: a permanent put after its first round.
+    private func finished(_ operation: OperationID, _ outcome: DHT.Outcome) {
+        operations[operation]?.yield(.finished(outcome))
+        guard !lastingOperations.contains(operation) else { return }
+        operations.removeValue(forKey: operation)?.finish()
     }
 
     private var isHopeless: Bool { !configuration.bootstrap.isEmpty && driver?.isDisconnected ?? true }
@@ -167,12 +209,5 @@ public actor DHTNode {
         let waiters = networkWaiters
         networkWaiters = []
         for waiter in waiters { waiter.resume(returning: isOnline) }
-    }
-}
-
-extension AsyncStream<DHTNode.Update>.Continuation {
-    fileprivate func finish(with outcome: DHT.Outcome) {
-        yield(.finished(outcome))
-        finish()
     }
 }

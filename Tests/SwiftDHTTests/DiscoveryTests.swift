@@ -126,7 +126,8 @@ struct DiscoveryTests {
         let here = KnownNode(id: Self.neighbourID, endpoint: Self.neighbour.with(port: 4777))
         #expect(found(Self.announcement()) == [.found(here)])
         let local = Endpoint(.v6(high: 0xFE80 << 48, low: 5), port: 8888, scope: 2)
-        #expect(found(Self.announcement(), from: local) == [.found(.init(id: here.id, endpoint: local.with(port: 4777)))])
+        #expect(
+            found(Self.announcement(), from: local) == [.found(.init(id: here.id, endpoint: local.with(port: 4777)))])
         #expect(found(Self.announcement(network: 1)) == [.ignored(.otherNetwork)])
         #expect(found(Self.announcement(Self.id)) == [.ignored(.ownIdentifier)])
         #expect(found(Self.announcement(port: 0)) == [.ignored(.martian)])
@@ -161,7 +162,9 @@ struct DiscoveryTests {
     func pair() throws {
         var first = Discovery(id: NodeID(hashing: "first"), ports: [.v4: 1111])
         var second = Discovery(id: NodeID(hashing: "second"), ports: [.v4: 2222])
-        let (firstAddress, secondAddress) = (Endpoint(.v4(0xC000_0201), port: 50_001), Endpoint(.v4(0xC000_0202), port: 50_002))
+        let (firstAddress, secondAddress) = (
+            Endpoint(.v4(0xC000_0201), port: 50_001), Endpoint(.v4(0xC000_0202), port: 50_002)
+        )
         _ = first.start(at: .zero)
         var foundByFirst: [KnownNode] = []
         var foundBySecond: [KnownNode] = []

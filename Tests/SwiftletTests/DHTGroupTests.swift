@@ -9,9 +9,10 @@ struct DHTGroupTests {
     private static func configuration(through entry: DHTNode?) -> DHTNode.Configuration {
         var configuration = DHTNode.Configuration()
         configuration.addresses = [.loopback(.v4)]
-        configuration.bootstrap = entry.map { node in
-            node.localEndpoints.map { .init(host: $0.address.description, port: $0.port) }
-        } ?? []
+        configuration.bootstrap =
+            entry.map { node in
+                node.localEndpoints.map { .init(host: $0.address.description, port: $0.port) }
+            } ?? []
         return configuration
     }
 

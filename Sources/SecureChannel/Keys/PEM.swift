@@ -5,6 +5,7 @@ enum PEM {
     static let certificateLabel = "CERTIFICATE"
     static let pkcs8Label = "PRIVATE KEY"
     static let pkcs1Label = "RSA PRIVATE KEY"
+    static let encryptedLabel = "ENCRYPTED PRIVATE KEY"
 
     private static let begin = Array("-----BEGIN ".utf8)
     private static let end = Array("-----END ".utf8)

@@ -34,6 +34,10 @@ final class DHTDriver {
 
     var snapshot: DHT.Snapshot { dht.snapshot(at: loop.now) }
 
+    var state: DHT.State { dht.state(at: loop.now) }
+
+    func restore(_ state: DHT.State) { perform(dht.restore(state, at: loop.now)) }
+
     /// - Parameter log: Where discovery on the machine's links logs to; `nil` for none of it.
     func start(discoveryLog log: Logger?, report: @escaping (Event) -> Void) throws(Errno) {
         self.report = report
