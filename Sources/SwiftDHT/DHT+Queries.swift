@@ -157,6 +157,10 @@ extension DHT {
 
     /// Whether enough good nodes are closer to `key` than we are, those not counted that may be there to hide it.
     private func isTooFar(from key: InfoHash, _ family: IPAddress.Family, at now: Instant) -> Bool {
+        let freshness = Freshness(configuration, at: now)
+        guard networks[family].nodes.holds(configuration.replication, closerTo: key, than: nodeID, freshness) else {
+            return false
+        }
         var spread = Spread(configuration, size: networks[family].plausibleSize(at: now))
         let closest = networks[family].closestGood(
             to: key, limit: configuration.searchNodeLimit, configuration: configuration, at: now

@@ -121,7 +121,7 @@ extension DHT {
         let state: Snapshot.Node.State =
             node.isExpired ? .expired : node.isGood(configuration, at: now) ? .good : .doubtful
         return Snapshot.Node(
-            node: node.known, state: state, roundTrip: node.roundTrip, silence: node.heard?.duration(to: now))
+            node: node.known, state: state, roundTrip: node.roundTrip.smoothed, silence: node.heard?.duration(to: now))
     }
 
     private func search(_ key: SearchKey, at now: Instant) -> Snapshot.Search? {
