@@ -1,7 +1,7 @@
 # One-line faces of scripts/, for people used to make. Everything also works without it.
 SECONDS ?= 60
 
-.PHONY: demo test fuzz bench-parse bench-srtp bench-machine bench-dht bench-scale format lint interop-opendht interop-accounts interop-jami test-namespace test-sound
+.PHONY: demo test fuzz bench-parse bench-srtp bench-machine bench-dht bench-scale format lint interop-opendht interop-accounts interop-jami test-namespace test-lan test-sound
 
 demo:
 	@scripts/demo
@@ -23,6 +23,8 @@ interop-jami:
 	@scripts/interop-jami
 test-namespace:
 	@scripts/test-namespace
+test-lan:
+	@scripts/test-lan
 test-sound:
 	@scripts/test-sound
 format:

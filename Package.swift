@@ -109,7 +109,7 @@ let package = Package(
             "SwiftletTests",
             ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP", "Compression"]),
         tests("SimulationTests", ["Simulator", "Swiftlet", "SansIO", "SecureChannel", "MediaRTP"]),
-        tests("SystemTests", ["Node", "MediaRTP", "AudioFiles", "SansIO"]),
+        tests("SystemTests", ["Node", "MediaRTP", "AudioFiles", "SansIO", "SwiftDHT", "Swiftlet"]),
         tests("FuzzRegressionTests", ["FuzzTargets"]),
         tests("TidyTests", ["FuzzTargets"]),
     ],

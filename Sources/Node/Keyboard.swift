@@ -5,7 +5,11 @@ import Swiftlet
 enum Keyboard {
     /// The user's lines, where standard input is a terminal; reading blocks, so a thread of its own does it.
     static func lines() -> AsyncStream<String>? {
-        guard isatty(STDIN_FILENO) == 1 else { return nil }
+        isatty(STDIN_FILENO) == 1 ? allLines() : nil
+    }
+
+    /// The lines of standard input, whatever it is.
+    static func allLines() -> AsyncStream<String> {
         let (lines, input) = AsyncStream<String>.makeStream()
         Thread.detachNewThread {
             while let line = readLine() { input.yield(line) }

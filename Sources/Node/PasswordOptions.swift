@@ -2,12 +2,12 @@ import ArgumentParser
 import Foundation
 import SecureChannel
 
-/// Where an archive's password comes from: never from the command line itself, which others can see.
+/// Where a password comes from: never from the command line itself, which others can see.
 struct PasswordOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("A file whose first line is the archive's password.", valueName: "file"))
+    @Option(help: ArgumentHelp("A file whose first line is the password.", valueName: "file"))
     var passwordFile: String?
 
-    @Flag(help: "Read the archive's password from the first line of standard input.")
+    @Flag(help: "Read the password from the first line of standard input.")
     var passwordStdin = false
 
     /// Longest password, in bytes.
@@ -21,14 +21,17 @@ struct PasswordOptions: ParsableArguments {
 
     /// The password the options name, or `nil` where they name none.
     func password() throws -> String? {
-        if let passwordFile {
-            let bytes: [UInt8]
-            do { bytes = try PrivateFile.read(passwordFile, isSecret: false, limit: Self.limit) } catch {
-                throw Failure(file: passwordFile, error)
-            }
-            return try Self.firstLine(of: bytes, from: passwordFile)
-        }
+        if let passwordFile { return try Self.password(from: passwordFile) }
         return passwordStdin ? try Self.firstLine(of: Self.standardInput(), from: "standard input") : nil
+    }
+
+    /// The first line of a file.
+    static func password(from path: String) throws -> String {
+        let bytes: [UInt8]
+        do { bytes = try PrivateFile.read(path, isSecret: false, limit: limit) } catch {
+            throw Failure(file: path, error)
+        }
+        return try firstLine(of: bytes, from: path)
     }
 
     /// Reads no further than the first line, as whoever writes may not end there.

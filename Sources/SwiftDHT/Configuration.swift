@@ -135,7 +135,7 @@ public struct Configuration: Sendable {
     public var storageLimit = 64 << 20
     /// Bytes of memory that values of one IPv4 address or IPv6 /64 may take.
     public var storageLimitPerSource = 24 << 20
-    /// Bytes of memory that values of one IPv4 /24 or IPv6 /48 may take.
+    /// Bytes of memory that values of one IPv4 /24 or IPv6 /56 of the Internet may take.
     public var storageLimitPerPrefix = 40 << 20
     /// Keys stored, and listened to by others.
     public var keyLimit = 1 << 18

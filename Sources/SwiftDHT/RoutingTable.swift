@@ -32,7 +32,9 @@ struct RoutingTable: Sendable {
         let index = bucketIndex(of: node.id)
         if isReply { buckets[index].refreshed = now }
         guard !buckets[index].members.contains(node.id) else { return .present }
-        guard !isCrowded(buckets[index], around: node, nodes: nodes, configuration: configuration) else { return .refused }
+        guard !isCrowded(buckets[index], around: node, nodes: nodes, configuration: configuration) else {
+            return .refused
+        }
         let isOwn = buckets[index].contains(own)
         if buckets[index].members.count < configuration.replication {
             buckets[index].members.insert(node.id, at: 0)

@@ -44,7 +44,8 @@ struct Storage: Sendable {
     private var shelves: [InfoHash: Shelf] = [:]
     private var expiry = TimerTable<Slot>()
     private var usage: [SourceGroup: Usage] = [:]
-    private var prefixes: [SourcePrefix: Int] = [:]
+    /// Bytes by prefix; networks that are not the Internet's have none, and no limit of their own.
+    private var prefixes: [AddressPrefix: Int] = [:]
     /// Sources by usage, the largest first: its "instants" are negative byte counts.
     private var ranking = TimerTable<SourceGroup>()
     /// Bytes of memory that others' values take.
@@ -113,10 +114,11 @@ struct Storage: Sendable {
 
     /// Removes what is over a limit since `source` stored something.
     private mutating func makeRoom(after source: IPAddress, configuration: Configuration) -> [Slot] {
-        let (group, prefix) = (SourceGroup(source), SourcePrefix(source))
+        let (group, prefix) = (SourceGroup(source), AddressPrefix(source))
         var removed: [Slot] = []
         while usage[group]?.bytes ?? 0 > configuration.storageLimitPerSource
-            || prefixes[prefix] ?? 0 > configuration.storageLimitPerPrefix, let slot = popFirst(of: group)
+            || prefix.flatMap({ prefixes[$0] }) ?? 0 > configuration.storageLimitPerPrefix,
+            let slot = popFirst(of: group)
         {
             removed.append(slot)
         }
@@ -169,16 +171,18 @@ struct Storage: Sendable {
     private mutating func charge(_ source: IPAddress, _ size: Int, for slot: Slot, expires: Instant?) {
         let group = SourceGroup(source)
         bytes += size
-        prefixes[SourcePrefix(source), default: 0] += size
+        if let prefix = AddressPrefix(source) { prefixes[prefix, default: 0] += size }
         usage[group, default: Usage()].bytes += size
         usage[group]?.order.set(slot, at: expires ?? .init(nanoseconds: .max))
         rank(group)
     }
 
     private mutating func discharge(_ source: IPAddress, _ size: Int, for slot: Slot) {
-        let (group, prefix) = (SourceGroup(source), SourcePrefix(source))
+        let group = SourceGroup(source)
         bytes -= size
-        prefixes[prefix] = prefixes[prefix].flatMap { $0 > size ? $0 - size : nil }
+        if let prefix = AddressPrefix(source) {
+            prefixes[prefix] = prefixes[prefix].flatMap { $0 > size ? $0 - size : nil }
+        }
         usage[group]?.bytes -= size
         usage[group]?.order.cancel(slot)
         rank(group)
@@ -190,20 +194,5 @@ struct Storage: Sendable {
             return ranking.cancel(group)
         }
         ranking.set(group, at: Instant(nanoseconds: -Int64(used.bytes)))
-    }
-}
-
-/// What one owner of addresses is likely to have: an IPv4 /24, or an IPv6 /48.
-struct SourcePrefix: Hashable, Sendable {
-    private let family: IPAddress.Family
-    private let bits: UInt64
-
-    init(_ address: IPAddress) {
-        family = address.family
-        bits =
-            switch address {
-            case .v4(let word): UInt64(word >> 8)
-            case .v6(let high, _): high >> 16
-            }
     }
 }

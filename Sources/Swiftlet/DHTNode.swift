@@ -27,6 +27,9 @@ public actor DHTNode {
     /// Operations that go on after `finished`.
     private var lastingOperations: Set<OperationID> = []
     private var operations: [OperationID: AsyncStream<Update>.Continuation] = [:]
+    private var queries: [OperationID: AsyncStream<FieldRow>.Continuation] = [:]
+    /// Certificates that were found, for those who are written to.
+    var knownChains = CertificateCache()
     /// Held for as long as the node lives, since a permanent put ends with its reader.
     private var publications: [AsyncStream<Update>] = []
     private var networkWaiters: [CheckedContinuation<Bool, Never>] = []
@@ -137,6 +140,24 @@ public actor DHTNode {
         begin { driver, operation in driver.listen(key, matching: query, as: operation) }
     }
 
+    /// Looks for fields of the values of a key, which costs less than the values; each row comes once.
+    public func query(_ key: InfoHash, _ query: ValueQuery) -> AsyncStream<FieldRow> {
+        let (stream, input) = AsyncStream<FieldRow>.makeStream(bufferingPolicy: .bufferingNewest(16_384))
+        guard let driver else {
+            input.finish()
+            return stream
+        }
+        lastOperation += 1
+        let operation = OperationID(lastOperation)
+        queries[operation] = input
+        input.onTermination = { [weak self] reason in
+            guard case .cancelled = reason else { return }
+            Task { await self?.cancel(operation) }
+        }
+        driver.query(key, query, as: operation)
+        return stream
+    }
+
     /// What happened since the node began.
     public var counters: DHT.Counters { driver?.counters ?? DHT.Counters() }
 
@@ -153,7 +174,8 @@ public actor DHTNode {
         self.driver = nil
         wakeNetworkWaiters()
         for input in operations.values { input.finish() }
-        operations = [:]
+        for input in queries.values { input.finish() }
+        (operations, queries) = ([:], [:])
         connectionsInput.finish()
         if ownsGroup { group.close() }
     }
@@ -180,6 +202,7 @@ public actor DHTNode {
 
     private func cancel(_ operation: OperationID) {
         operations[operation] = nil
+        queries[operation] = nil
         lastingOperations.remove(operation)
         driver?.cancel(operation)
     }
@@ -187,6 +210,7 @@ public actor DHTNode {
     private func happened(_ event: DHTDriver.Event) {
         switch event {
         case .value(let value, let operation): operations[operation]?.yield(.value(value))
+        case .row(let row, let operation): queries[operation]?.yield(row)
         case .expired(let id, let operation): operations[operation]?.yield(.expired(id))
         case .finished(let operation, let outcome): finished(operation, outcome)
         case .connection(let family, let isConnected):
@@ -198,6 +222,7 @@ public actor DHTNode {
 
     /// Ends the stream of an operation, unless it goes on: a permanent put after its first round.
     private func finished(_ operation: OperationID, _ outcome: DHT.Outcome) {
+        queries.removeValue(forKey: operation)?.finish()
         operations[operation]?.yield(.finished(outcome))
         guard !lastingOperations.contains(operation) else { return }
         operations.removeValue(forKey: operation)?.finish()

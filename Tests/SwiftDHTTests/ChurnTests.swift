@@ -68,7 +68,11 @@ import Testing
             var rest = world
             rest.dead = Set((0..<60).filter { $0 != holder && $0 != 39 })
             let before = rest.now
-            defer { print("DEBUG", holder, rest.outcome(of: OperationID(2), at: 39) as Any, before.duration(to: rest.now), rest.nodes[39].status(of: .v4), rest.nodes[holder].counters) }
+            defer {
+                print(
+                    "DEBUG", holder, rest.outcome(of: OperationID(2), at: 39) as Any, before.duration(to: rest.now),
+                    rest.nodes[39].status(of: .v4), rest.nodes[holder].counters)
+            }
             #expect(rest.get(target, as: OperationID(2), from: 39) == [value(1)], "node \(holder)")
         }
     }

@@ -1,6 +1,7 @@
 import SansIO
-@testable import SwiftDHT
 import Testing
+
+@testable import SwiftDHT
 
 /// However much comes, a node stays as large as its limits say, and answers those it knows.
 @Suite struct FloodTests {
@@ -82,7 +83,8 @@ import Testing
     @Test func aPrefixOfTheInternetHasFewPlacesInTableAndBuckets() {
         var dht = node()
         for number in 0..<400 {
-            let peer = KnownNode(id: id(number), endpoint: Endpoint(.v4(0x2000_0000 + UInt32(number % 250)), port: 4222))
+            let peer = KnownNode(
+                id: id(number), endpoint: Endpoint(.v4(0x2000_0000 + UInt32(number % 250)), port: 4222))
             for effect in dht.insert([peer], at: .zero) {
                 guard case .send(let bytes, peer.endpoint) = effect, let packet = try? Packet(decoding: bytes) else {
                     continue
@@ -181,7 +183,8 @@ import Testing
             clock: World.clock, random: .seeded(1))
         for number in 0..<40 {
             let peer = KnownNode(
-                id: InfoHash(hashing: "peer \(number)"), endpoint: Endpoint(.v4(0x2000_0000 + UInt32(number) << 8), port: 9))
+                id: InfoHash(hashing: "peer \(number)"),
+                endpoint: Endpoint(.v4(0x2000_0000 + UInt32(number) << 8), port: 9))
             for case .send(let bytes, peer.endpoint) in dht.insert([peer], at: .zero) {
                 guard let packet = try? Packet(decoding: bytes) else { continue }
                 let reply = Packet(.reply(Reply(sender: peer.id)), transaction: packet.transaction)

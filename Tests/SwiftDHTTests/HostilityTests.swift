@@ -1,6 +1,7 @@
 import SansIO
-@testable import SwiftDHT
 import Testing
+
+@testable import SwiftDHT
 
 /// Whoever uses a node's identifier somewhere else does not become that node.
 @Suite struct IdentityTheftTests {

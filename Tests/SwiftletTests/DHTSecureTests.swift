@@ -71,7 +71,8 @@ struct DHTSecureTests {
         // Nobody else's key, and no older edit, takes it back.
         let other = try await trio.bob.sign(Self.body("third"), id: id, for: key)
         _ = await Self.put(other, at: key, by: trio.bob)
-        #expect(await Self.values(at: key, of: trio.plain).filter { $0.body?.data != Array("third".utf8) } == [second])
+        let left = await Self.values(at: key, of: trio.plain).filter { $0.body?.data != Array("third".utf8) }
+        #expect(left == [second])
         await trio.close()
     }
 
@@ -90,7 +91,8 @@ struct DHTSecureTests {
             let opened = await trio.bob.open(value)
             #expect(opened?.data == Array("for bob".utf8))
             #expect(opened?.owner == (try Self.alice.get().key.publicKey.der))
-            #expect(await trio.alice.open(value) == nil && trio.plain.open(value) == nil)
+            #expect(await trio.alice.open(value) == nil)
+            #expect(await trio.plain.open(value) == nil)
         }
         await trio.close()
     }

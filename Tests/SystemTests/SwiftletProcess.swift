@@ -73,6 +73,12 @@ final class SwiftletProcess: Sendable {
         try await record.wait(for: name, within: seconds) { $0.events.first { $0.name == name } }
     }
 
+    /// The first event of this name for which `isWanted` holds, now or later.
+    @discardableResult
+    func event(_ name: String, where isWanted: @escaping @Sendable (Event) -> Bool) async throws -> Event {
+        try await record.wait(for: name) { $0.events.first { $0.name == name && isWanted($0) } }
+    }
+
     /// The process's exit code once everything it said was read; negative for the signal that ended it.
     func exitCode(within seconds: Int = 60) async throws -> Int32 {
         try await record.wait(for: "end of the process", within: seconds) { $0.isComplete ? $0.status : nil }

@@ -7,6 +7,7 @@ internal import SwiftDHT
 final class DHTDriver {
     enum Event {
         case value(Value, OperationID)
+        case row(FieldRow, OperationID)
         case expired(Value.ID, OperationID)
         case finished(OperationID, DHT.Outcome)
         case connection(IPAddress.Family, isConnected: Bool)
@@ -55,7 +56,7 @@ final class DHTDriver {
             },
             linksChanged: { [weak self] in
                 guard let self else { return }
-                perform(dht.connectivityChanged(at: loop.now))
+                perform(dht.networkChanged(at: loop.now))
             })
         discovery?.start()
     }
@@ -69,6 +70,10 @@ final class DHTDriver {
 
     func get(_ key: InfoHash, matching query: ValueQuery, as operation: OperationID) {
         perform(dht.get(key, matching: query, as: operation, at: loop.now))
+    }
+
+    func query(_ key: InfoHash, _ query: ValueQuery, as operation: OperationID) {
+        perform(dht.query(key, query, as: operation, at: loop.now))
     }
 
     func put(_ value: Value, at key: InfoHash, permanently: Bool, as operation: OperationID) {
@@ -100,7 +105,8 @@ final class DHTDriver {
                 discovery?.connectionChanged(of: family, isConnected: status == .connected)
                 report(.connection(family, isConnected: status == .connected))
             case .examine(let value, let id): examine(value, as: id)
-            case .row, .observedAddress, .ignored: break
+            case .row(let row, let operation): report(.row(row, operation))
+            case .observedAddress, .ignored: break
             }
         }
         alarm.set(dht.deadline)
