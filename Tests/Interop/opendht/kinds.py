@@ -71,17 +71,21 @@ class Release2(Lines):
     def __init__(self, bootstrap, identity):
         super().__init__(["dhtnode", "-p", "0"] + (["-i"] if identity else [])
                          + (["-b", f"127.0.0.1:{bootstrap}"] if bootstrap else []))
+        self.putting = threading.Lock()
 
     def settle(self):
         found = self.find(r"running on port (\d+)")
         self.port = int(found.group(1))
         found = self.find(r"Public key ID ([0-9a-f]{40})", patience=0.3)
-        self.id = found.group(1) if found else ""
+        self.ids = (found.group(1) if found else "", "")
 
     def put(self, key, text, kind, reader=""):
         word = {"plain": "p", "permanent": "pp", "signed": "s", "encrypted": "e"}[kind]
-        since = self.say(" ".join(filter(None, [word, key, reader, text])))
-        return lambda: self.find("Put[ a-z]*: success", since)
+        # Which put succeeded is not said: one at a time.
+        with self.putting:
+            since = self.say(" ".join(filter(None, [word, key, reader, text])))
+            ended = self.find("Put[ a-z]*: (success|failure)", since)
+        return lambda: ended and ended.group(1) == "success"
 
     def watch(self, word, key, text, signed):
         since = self.say(f"{word} {key}")
@@ -111,7 +115,8 @@ class Ours(Lines):
 
     def settle(self):
         self.port = self.event("listening")["port"]
-        self.id = self.event("identity")["id"] if self.has_identity else ""
+        identity = self.event("identity") if self.has_identity else {"id": "", "longID": ""}
+        self.ids = (identity["id"], identity["longID"])
 
     def order(self, line):
         """Types an order; returns the number by which its events go, and where they begin."""
@@ -149,7 +154,8 @@ class Release4:
         self.started = self.order("start", port=port, bootstrap=bootstrap, identity=bool(identity))
 
     def settle(self):
-        self.id = self.host.event("done", tag=self.started)["id"]
+        started = self.host.event("done", tag=self.started)
+        self.ids = (started["id"], started["long_id"])
 
     def order(self, verb, **facts):
         with self.host.changed:

@@ -23,6 +23,11 @@ IDENTITIES = 2
 # The largest text dhtnode's prompt passes on unharmed is a little less than 64 KiB.
 LARGE = 60_000
 
+# Seconds for one get.
+WAITS = {"plain": 20, "signed": 20, "encrypted": 20, "large": 12, "permanent": 20}
+# Each release publishes the certificate a reader is named by at a key where the other does not look; we use both.
+IMPOSSIBLE = [("2.4", "4.4", "encrypted"), ("4.4", "2.4", "encrypted")]
+
 results = []
 
 
@@ -88,14 +93,16 @@ def exchange(network, giver, taker, kind):
     target = network.nodes[taker][first + secrets.randbelow(IDENTITIES)]
     while target is source:
         target = network.nodes[taker][first + secrets.randbelow(IDENTITIES)]
-    reader = target.id if kind == "encrypted" else ""
+    # Release 2 names readers by the short id, release 4 by the long one.
+    reader = target.ids[giver == "4.4" or taker == "4.4"] if kind == "encrypted" else ""
     way = "plain" if kind == "large" else kind
     failed = []
 
     key, said = secrets.token_hex(20), text(kind)
     if not source.put(key, said, way, reader)():
         failed.append("put")
-    if not target.get(key, said, signed=kind == "signed")():
+    # Eight nodes send a large value at once, more than a socket's buffer may hold, and stock sends lost parts once only.
+    if not any(target.get(key, said, signed=kind == "signed")(WAITS[kind]) for _ in range(2 if kind == "large" else 1)):
         failed.append("get")
 
     key, said = secrets.token_hex(20), text(kind)
@@ -112,7 +119,10 @@ def exchanges(network):
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         for kind in ("plain", "signed", "encrypted", "large", "permanent"):
             for giver, taker in pairs:
-                jobs[giver, taker, kind] = pool.submit(exchange, network, giver, taker, kind)
+                if (giver, taker, kind) in IMPOSSIBLE:
+                    print(f"skip  {giver} gives {taker} a value that is {kind}: the releases cannot")
+                else:
+                    jobs[giver, taker, kind] = pool.submit(exchange, network, giver, taker, kind)
     for (giver, taker, kind), job in jobs.items():
         failed = job.result()
         check(f"{giver} gives {taker} a value that is {kind}" + (f": {', '.join(failed)}" if failed else ""), not failed)

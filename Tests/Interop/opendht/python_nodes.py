@@ -31,7 +31,8 @@ def start(tag, node, port, bootstrap, identity):
     if bootstrap:
         runner.bootstrap("127.0.0.1", str(bootstrap))
     nodes[node] = runner
-    tell(tag, "done", good=True, id=runner.getId().toString().decode() if identity else "")
+    tell(tag, "done", good=True, id=runner.getId().toString().decode() if identity else "",
+         long_id=runner.getPublicKey().getLongId().toString().decode() if identity else "")
 
 
 def put(tag, node, key, text, kind, reader=""):
@@ -44,18 +45,23 @@ def put(tag, node, key, text, kind, reader=""):
     if kind == "signed":
         nodes[node].putSigned(place, value, ended)
     elif kind == "encrypted":
-        nodes[node].putEncrypted(place, value, opendht.InfoHash(reader.encode()), ended)
+        nodes[node].putEncrypted(place, value, opendht.PkId(reader.encode()), ended)
     else:
         nodes[node].put(place, value, ended, permanent=kind == "permanent")
+
+
+def is_signed(value):
+    try:
+        return bool(value.owner.getId().toString().strip(b"0"))
+    except Exception:
+        # The binding cannot name the owner of a value that has none.
+        return False
 
 
 def report(tag):
     def value(value, expired=False):
         if not expired:
-            # The binding has an owner for signed values, and for those it decrypted, only.
-            owner = value.owner
-            tell(tag, "value", text=value.data.decode(errors="replace"),
-                 signed=owner is not None and any(owner.getId().toString().decode().strip("0")))
+            tell(tag, "value", text=value.data.decode(errors="replace"), signed=is_signed(value))
         return True
     return value
 
