@@ -77,8 +77,10 @@ extension DHT {
     }
 
     private func closest(to target: InfoHash, _ family: IPAddress.Family, at now: Instant) -> [CompactNode] {
-        networks[family].nodes.closestGood(
-            to: target, limit: configuration.replication, Freshness(configuration, at: now))
+        let closest = networks[family].closestGood(
+            to: target, limit: configuration.replication, configuration: configuration, at: now)
+        return mixing(closest, around: target, family, at: now, where: { $0.isGood(configuration, at: now) })
+            .map { CompactNode(id: $0.id, endpoint: $0.endpoint) }
     }
 
     mutating func answer(_ reply: Reply, _ transaction: UInt32, to source: Endpoint) {
@@ -157,10 +159,6 @@ extension DHT {
 
     /// Whether enough good nodes are closer to `key` than we are, those not counted that may be there to hide it.
     private func isTooFar(from key: InfoHash, _ family: IPAddress.Family, at now: Instant) -> Bool {
-        let freshness = Freshness(configuration, at: now)
-        guard networks[family].nodes.holds(configuration.replication, closerTo: key, than: nodeID, freshness) else {
-            return false
-        }
         var spread = Spread(configuration, size: networks[family].plausibleSize(at: now))
         let closest = networks[family].closestGood(
             to: key, limit: configuration.searchNodeLimit, configuration: configuration, at: now
@@ -190,7 +188,6 @@ extension DHT {
         var reply = emptyReply(to: listener.endpoint)
         reply.token = tokens.token(for: listener.endpoint)
         answer(reply, transaction, to: listener.endpoint)
-        if isNew == nil { outbox.append(.ignored(.overLimit)) }
         guard isNew == true else { return }
         let known = storage.entries(at: key).filter { listener.query.matches($0.value) }
         push(known, at: key, to: listener, at: now)
