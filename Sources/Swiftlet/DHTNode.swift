@@ -167,6 +167,16 @@ public actor DHTNode {
     /// What to keep for the next run; `nil` once the node is closed.
     public var state: DHT.State? { driver?.state }
 
+    /// Gives what is stored here for others to the nodes closest to it, for ``close()`` to lose nothing; returns when that
+    /// is done, or after `patience`.
+    public func handOver(within patience: Duration) async {
+        driver?.handOver()
+        let end = loop.now.advanced(by: patience)
+        while let driver, driver.pendingHandovers > 0, loop.now < end {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
     /// Ends the node.
     public func close() {
         guard let driver else { return }

@@ -84,6 +84,10 @@ final class DHTDriver {
         perform(dht.listen(key, matching: query, as: operation, at: loop.now))
     }
 
+    var pendingHandovers: Int { dht.pendingHandovers }
+
+    func handOver() { perform(dht.handOver(at: loop.now)) }
+
     func cancel(_ operation: OperationID) { perform(dht.cancel(operation, at: loop.now)) }
 
     func close() {
