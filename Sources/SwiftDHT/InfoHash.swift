@@ -114,9 +114,6 @@ public struct InfoHash: Hashable, Sendable {
         distance(to: InfoHash.zero.settingBit(at: index))
     }
 
-    /// As a part of all identifiers, from 0 to 1.
-    var fraction: Double { Double(high) / 0x1p64 + Double(middle) / 0x1p128 }
-
     /// The identifier with the bit at `index` set.
     func settingBit(at index: Int) -> InfoHash {
         switch index {
