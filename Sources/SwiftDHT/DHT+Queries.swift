@@ -77,9 +77,13 @@ extension DHT {
     }
 
     private func closest(to target: InfoHash, _ family: IPAddress.Family, at now: Instant) -> [CompactNode] {
-        let closest = networks[family].closestGood(
+        let freshness = Freshness(configuration, at: now)
+        let closest = networks[family].nodes.closestGood(to: target, limit: configuration.replication, freshness)
+        // Only where somebody surrounds the target are the nodes looked at closer.
+        guard isCrowded(closest.map(\.id), around: target, family, at: now) else { return closest }
+        let good = networks[family].closestGood(
             to: target, limit: configuration.replication, configuration: configuration, at: now)
-        return mixing(closest, around: target, family, at: now, where: { $0.isGood(configuration, at: now) })
+        return mixing(good, around: target, family, at: now, where: { $0.isGood(freshness) })
             .map { CompactNode(id: $0.id, endpoint: $0.endpoint) }
     }
 
@@ -159,6 +163,11 @@ extension DHT {
 
     /// Whether enough good nodes are closer to `key` than we are, those not counted that may be there to hide it.
     private func isTooFar(from key: InfoHash, _ family: IPAddress.Family, at now: Instant) -> Bool {
+        let freshness = Freshness(configuration, at: now)
+        // Mostly few are closer, whether or not they count.
+        guard networks[family].nodes.holds(configuration.replication, closerTo: key, than: nodeID, freshness) else {
+            return false
+        }
         var spread = Spread(configuration, size: networks[family].plausibleSize(at: now))
         let closest = networks[family].closestGood(
             to: key, limit: configuration.searchNodeLimit, configuration: configuration, at: now
