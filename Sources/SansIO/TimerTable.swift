@@ -3,43 +3,57 @@
 /// Setting a kind again replaces its deadline. Timers that are due at the same time fire in the order they were set,
 /// so that a machine's effects never depend on hashing.
 public struct TimerTable<Kind: Hashable & Sendable>: Sendable {
-    private struct Entry {
-        var deadline: Instant
-        var serial: UInt64
-        var kind: Kind
+    @usableFromInline
+    struct Entry: Sendable {
+        @usableFromInline var deadline: Instant
+        @usableFromInline var serial: UInt64
+        @usableFromInline var kind: Kind
 
+        @inlinable
+        init(deadline: Instant, serial: UInt64, kind: Kind) {
+            (self.deadline, self.serial, self.kind) = (deadline, serial, kind)
+        }
+
+        @inlinable
         func isBefore(_ other: Entry) -> Bool {
-            (deadline, serial) < (other.deadline, other.serial)
+            deadline == other.deadline ? serial < other.serial : deadline < other.deadline
         }
     }
 
     /// A binary heap; entries whose serial is no longer current in `serials` are stale and skipped.
-    private var heap: [Entry] = []
-    private var serials: [Kind: UInt64] = [:]
-    private var nextSerial: UInt64 = 0
+    @usableFromInline var heap: [Entry] = []
+    @usableFromInline var serials: [Kind: UInt64] = [:]
+    @usableFromInline var nextSerial: UInt64 = 0
 
     /// Creates a table without timers.
+    @inlinable
     public init() {}
 
     /// The earliest deadline, or `nil` without timers.
+    @inlinable
     public var deadline: Instant? { heap.first?.deadline }
 
     /// The timer that fires first, or `nil` without timers.
+    @inlinable
     public var first: Kind? { heap.first?.kind }
 
     /// How many timers are set.
+    @inlinable
     public var count: Int { serials.count }
 
     /// When the timer `kind` fires; `nil` when it is not set. Costs a look at every timer.
+    @inlinable
     public func deadline(of kind: Kind) -> Instant? {
         guard let serial = serials[kind] else { return nil }
         return heap.first { $0.serial == serial }?.deadline
     }
 
     /// Whether a timer of this kind is set.
+    @inlinable
     public func isSet(_ kind: Kind) -> Bool { serials[kind] != nil }
 
     /// Sets the timer `kind` to `deadline`, replacing an earlier setting.
+    @inlinable
     public mutating func set(_ kind: Kind, at deadline: Instant) {
         nextSerial += 1
         serials[kind] = nextSerial
@@ -49,12 +63,14 @@ public struct TimerTable<Kind: Hashable & Sendable>: Sendable {
     }
 
     /// Removes the timer `kind`, if set.
+    @inlinable
     public mutating func cancel(_ kind: Kind) {
         guard serials.removeValue(forKey: kind) != nil else { return }
         dropStale()
     }
 
     /// Removes and returns the earliest timer due at or before `now`, or `nil` when none is.
+    @inlinable
     public mutating func popDue(at now: Instant) -> Kind? {
         guard let first = heap.first, first.deadline <= now else { return nil }
         serials[first.kind] = nil
@@ -64,21 +80,24 @@ public struct TimerTable<Kind: Hashable & Sendable>: Sendable {
     }
 
     /// Keeps the invariant that the first entry is current, and the heap at most about twice the number of timers.
-    private mutating func dropStale() {
+    @inlinable
+    mutating func dropStale() {
         while let first = heap.first, serials[first.kind] != first.serial { removeFirst() }
         guard heap.count > 64, heap.count > 2 * serials.count else { return }
         heap.removeAll { serials[$0.kind] != $0.serial }
         for index in stride(from: heap.count / 2 - 1, through: 0, by: -1) { siftDown(index) }
     }
 
-    private mutating func removeFirst() {
+    @inlinable
+    mutating func removeFirst() {
         let last = heap.removeLast()
         guard !heap.isEmpty else { return }
         heap[0] = last
         siftDown(0)
     }
 
-    private mutating func siftUp(_ start: Int) {
+    @inlinable
+    mutating func siftUp(_ start: Int) {
         var child = start
         while child > 0 {
             let parent = (child - 1) / 2
@@ -88,7 +107,8 @@ public struct TimerTable<Kind: Hashable & Sendable>: Sendable {
         }
     }
 
-    private mutating func siftDown(_ start: Int) {
+    @inlinable
+    mutating func siftDown(_ start: Int) {
         var parent = start
         while true {
             var least = 2 * parent + 1

@@ -116,12 +116,13 @@ extension DHT {
         subscribeAtClosest(&search, at: now)
         let concluded = concluded(search, at: now)
         if search.isForTable, isSettled(search, at: now) { search.isForTable = false }
-        searches[key] = search
         if !concluded.isEmpty { estimateSize(from: search, at: now) }
+        let puts = search.puts
+        searches[key] = consume search
         for (operation, answers) in concluded {
             searchConcluded(operation, key.family, answers: answers, at: now)
         }
-        for operation in search.puts where isSpread(operation, search, at: now) { put(operation, isSpreadIn: key) }
+        for operation in puts where isSpread(operation, in: key, at: now) { put(operation, isSpreadIn: key) }
         guard let left = searches[key] else { return }
         guard !left.isIdle else { return closeSearch(key) }
         guard let next = nextStep(left, at: now) else { return timers.cancel(.search(key)) }
@@ -133,19 +134,18 @@ extension DHT {
     /// Keeps lookups under way to the closest nodes that still owe an answer.
     private mutating func lookUp(_ search: inout Search, at now: Instant) {
         var inFlight = 0
-        for node in search.nodes where !node.lookups.isEmpty && !node.isSlow && !node.isExpired { inFlight += 1 }
+        for index in search.nodes.indices where search.nodes[index].isAwaited { inFlight += 1 }
         var (spread, counted) = (spread(search.key.family, at: now), 0)
         let size = networks[search.key.family].plausibleSize(at: now) ?? .infinity
         for index in search.nodes.indices where counted < configuration.replication {
-            let node = search.nodes[index]
-            guard !node.isExpired else { continue }
-            if spread.counts(node.prefix, fraction: node.fraction), !node.isSlow { counted += 1 }
+            guard !search.nodes[index].isExpired else { continue }
+            let (fraction, isSlow) = (search.nodes[index].fraction, search.nodes[index].isSlow)
+            let isIdle = search.nodes[index].lookups.isEmpty
+            if spread.counts(search.nodes[index].prefix, fraction: fraction), !isSlow { counted += 1 }
             // As near as this, a node is one of those that are asked in the end: no need to wait for better ones.
-            let isNear = node.fraction * size < Double(configuration.searchWidth)
-            guard inFlight < configuration.searchConcurrency || isNear || node.isSlow || !node.lookups.isEmpty else {
-                continue
-            }
-            if lookUp(&search, index, at: now), node.lookups.isEmpty, !node.isSlow { inFlight += 1 }
+            let isNear = fraction * size < Double(configuration.searchWidth)
+            guard inFlight < configuration.searchConcurrency || isNear || isSlow || !isIdle else { continue }
+            if lookUp(&search, index, at: now), isIdle, !isSlow { inFlight += 1 }
         }
     }
 
@@ -153,16 +153,16 @@ extension DHT {
     private mutating func lookUp(_ search: inout Search, _ index: Int, at now: Instant) -> Bool {
         var isAsked = false
         for operation in search.gets {
-            let node = search.nodes[index]
-            guard !node.answered.contains(operation), let query = operations[operation]?.query,
-                !node.isAsked(for: query)
+            guard !search.nodes[index].answered.contains(operation), let query = operations[operation]?.query,
+                !search.nodes[index].isAsked(for: query)
             else { continue }
             let method = Request.Method.get(key: search.key.key, query: query == .all ? nil : query, want: nil)
             isAsked = ask(method, .get(query), &search, index, at: now) || isAsked
         }
         isAsked = probe(&search, index, at: now) || isAsked
-        let node = search.nodes[index]
-        guard search.wantsTokens, node.lookups.isEmpty, !node.isSynced(configuration, at: now) else { return isAsked }
+        guard search.wantsTokens, search.nodes[index].lookups.isEmpty,
+            !search.nodes[index].isSynced(configuration, at: now)
+        else { return isAsked }
         return ask(.find(target: search.key.key, want: nil), .find, &search, index, at: now) || isAsked
     }
 
@@ -249,10 +249,9 @@ extension DHT {
         var (spread, counted) = (spread(search.key.family, at: now), 0)
         var leading: [Int] = []
         for index in search.nodes.indices where !search.nodes[index].isExpired {
-            let node = search.nodes[index]
-            let counts = spread.counts(node.prefix, fraction: node.fraction)
-            guard !node.isSlow else { continue }
-            guard counted < count, node.isSynced(configuration, at: now) else { break }
+            let counts = spread.counts(search.nodes[index].prefix, fraction: search.nodes[index].fraction)
+            guard !search.nodes[index].isSlow else { continue }
+            guard counted < count, search.nodes[index].isSynced(configuration, at: now) else { break }
             leading.append(index)
             if counts { counted += 1 }
         }
@@ -377,33 +376,33 @@ extension DHT {
     private func concluded(_ search: Search, at now: Instant) -> [(OperationID, answers: Int)] {
         var concluded: [(OperationID, answers: Int)] = []
         for operation in search.gets {
-            let hasAnswered = { (node: SearchNode) in node.answered.contains(operation) }
+            let hasAnswered = { (index: Int) in search.nodes[index].answered.contains(operation) }
             if let answers = answers(search, at: now, hasAnswered) { concluded.append((operation, answers)) }
         }
         for operation in search.puts where operations[operation]?.isFinished == false {
-            let hasStored = { (node: SearchNode) in node.hasStored(operation) }
+            let hasStored = { (index: Int) in search.nodes[index].hasStored(operation) }
             if let answers = answers(search, at: now, hasStored) { concluded.append((operation, answers)) }
         }
         return concluded
     }
 
     /// How many nodes answered, once all of the closest that count have; `nil` before.
-    private func answers(_ search: Search, at now: Instant, _ hasAnswered: (SearchNode) -> Bool) -> Int? {
+    private func answers(_ search: Search, at now: Instant, _ hasAnswered: (Int) -> Bool) -> Int? {
         let closest = search.closestCounting(
             configuration.replication, quorum: configuration.quorum, spread(search.key.family, at: now),
             hasAnswered: hasAnswered)
-        return closest.allSatisfy(hasAnswered) ? closest.count : nil
+        return closest.haveAllAnswered ? closest.count : nil
     }
 
     private func isSettled(_ search: Search, at now: Instant) -> Bool {
-        answers(search, at: now) { $0.isSynced(configuration, at: now) } != nil
+        answers(search, at: now) { search.nodes[$0].isSynced(configuration, at: now) } != nil
     }
 
     /// Whether a put that was reported as done has nothing left to do, not even at nodes that were slow.
-    private func isSpread(_ operation: OperationID, _ search: Search, at now: Instant) -> Bool {
-        guard operations[operation]?.isLingering == true else { return false }
+    private func isSpread(_ operation: OperationID, in key: SearchKey, at now: Instant) -> Bool {
+        guard operations[operation]?.isLingering == true, let search = searches[key] else { return false }
         return search.isDoneEverywhere(configuration.replication, spread(search.key.family, at: now)) {
-            $0.hasStored(operation)
+            search.nodes[$0].hasStored(operation)
         }
     }
 
@@ -411,13 +410,15 @@ extension DHT {
     private mutating func estimateSize(from search: Search, at now: Instant) {
         if networks[search.key.family].size.own == nil { estimateSize(search.key.family, at: now) }
         var (spread, rank) = (spread(search.key.family, at: now), 0)
-        for node in search.nodes where !node.isExpired {
-            let counts = spread.counts(node.prefix, fraction: node.fraction)
-            guard counts, !node.isSlow else { continue }
+        for index in search.nodes.indices where !search.nodes[index].isExpired {
+            let fraction = search.nodes[index].fraction
+            guard spread.counts(search.nodes[index].prefix, fraction: fraction), !search.nodes[index].isSlow else {
+                continue
+            }
             rank += 1
-            guard rank == configuration.replication,
-                let size = SizeEstimate.size(rank: rank, fraction: node.fraction)
-            else { continue }
+            guard rank == configuration.replication, let size = SizeEstimate.size(rank: rank, fraction: fraction) else {
+                continue
+            }
             return networks[search.key.family].size.observe(size, around: search.key.key, at: now)
         }
     }
@@ -428,11 +429,12 @@ extension DHT {
         var next: Instant?
         func consider(_ instant: Instant) { next = next.map { min($0, instant) } ?? instant }
         var (spread, counted) = (spread(search.key.family, at: now), 0)
-        for node in search.nodes where !node.isExpired && counted < configuration.replication {
+        for index in search.nodes.indices where !search.nodes[index].isExpired && counted < configuration.replication {
             let isListenTarget = counted < configuration.listenTargets
-            let counts = spread.counts(node.prefix, fraction: node.fraction)
-            guard !node.isSlow else { continue }
+            let counts = spread.counts(search.nodes[index].prefix, fraction: search.nodes[index].fraction)
+            guard !search.nodes[index].isSlow else { continue }
             if counts { counted += 1 }
+            let node = search.nodes[index]
             if let synced = node.synced, node.lookups.isEmpty {
                 consider(synced.advanced(by: configuration.tokenFreshness))
             }

@@ -63,7 +63,8 @@ struct Network: Sendable {
     /// How many nodes the network has at least, as far as can be said: the larger of two estimates, since a key's
     /// neighbourhood counts as suspicious when it is denser than this.
     func plausibleSize(at now: Instant) -> Double? {
-        size.own.map { own in max(own, size.median(at: now) ?? own) }
+        guard let own = size.own else { return nil }
+        return max(own, size.median(at: now) ?? own)
     }
 }
 

@@ -80,6 +80,17 @@ struct NodeTable: Sendable {
             .map { CompactNode(id: nodes[$0].id, endpoint: nodes[$0].endpoint) }
     }
 
+    /// Whether at least `count` good nodes are closer to `target` than `other` is.
+    func holds(_ count: Int, closerTo target: NodeID, than other: NodeID, _ freshness: Freshness) -> Bool {
+        var found = 0
+        for index in range(of: target, prefix: target.commonPrefix(with: other))
+        where nodes[index].id.isCloser(to: target, than: other) && nodes[index].isGood(freshness) {
+            found += 1
+            if found == count { return true }
+        }
+        return count <= 0
+    }
+
     /// The positions of up to `limit` nodes for whose positions `isWanted` holds, closest to `target` first.
     private func positions(closestTo target: NodeID, limit: Int, where isWanted: (Int) -> Bool) -> [Int] {
         guard limit > 0 else { return [] }

@@ -87,32 +87,41 @@ struct Search: Sendable {
         return sockets
     }
 
-    /// The closest nodes that matter: not expired, and not passed over for being slow, up to the `count`-th that
+    /// How many closest nodes matter, and whether all of them satisfy `hasAnswered`: those not expired, and not passed over for being slow, up to the `count`-th that
     /// `spread` counts.
     ///
     /// Slow nodes are passed over once `quorum` others satisfy `hasAnswered`; with fewer, but at least one, only when
     /// their second attempt was in vain, too: giving up on them earlier could miss the only copy. Without a quorum, no
     /// node is passed over.
+    ///
+    /// Nodes are named by their positions: this happens after every answer, and copies of nodes cost more than it does.
     func closestCounting(
-        _ count: Int, quorum: Int?, _ spread: Spread, hasAnswered: (SearchNode) -> Bool
-    ) -> [SearchNode] {
+        _ count: Int, quorum: Int?, _ spread: Spread, hasAnswered: (Int) -> Bool
+    ) -> (count: Int, haveAllAnswered: Bool) {
         var answered = 0
-        for node in nodes where !node.isExpired && hasAnswered(node) { answered += 1 }
+        for index in nodes.indices where !nodes[index].isExpired && hasAnswered(index) { answered += 1 }
         var (spread, counted) = (spread, 0)
-        var closest: [SearchNode] = []
-        for node in nodes where !node.isExpired && counted < count {
-            let counts = spread.counts(node.prefix, fraction: node.fraction)
-            let isLate = quorum.map { answered > 0 && (node.isVerySlow || node.isSlow && answered >= $0) } ?? false
-            guard hasAnswered(node) || !isLate else { continue }
-            closest.append(node)
+        var closest = (count: 0, haveAllAnswered: true)
+        for index in nodes.indices where !nodes[index].isExpired && counted < count {
+            let counts = spread.counts(nodes[index].prefix, fraction: nodes[index].fraction)
+            if !hasAnswered(index) {
+                guard !isPassedOver(index, quorum: quorum, answered: answered) else { continue }
+                closest.haveAllAnswered = false
+            }
+            closest.count += 1
             if counts { counted += 1 }
         }
         return closest
     }
 
+    private func isPassedOver(_ index: Int, quorum: Int?, answered: Int) -> Bool {
+        guard let quorum, answered > 0 else { return false }
+        return nodes[index].isVerySlow || nodes[index].isSlow && answered >= quorum
+    }
+
     /// Whether all of the closest nodes, slow ones too, satisfy `isDone`.
-    func isDoneEverywhere(_ count: Int, _ spread: Spread, _ isDone: (SearchNode) -> Bool) -> Bool {
-        closestCounting(count, quorum: nil, spread, hasAnswered: isDone).allSatisfy(isDone)
+    func isDoneEverywhere(_ count: Int, _ spread: Spread, _ isDone: (Int) -> Bool) -> Bool {
+        closestCounting(count, quorum: nil, spread, hasAnswered: isDone).haveAllAnswered
     }
 }
 
@@ -190,6 +199,9 @@ struct SearchNode: Sendable {
         guard let synced, !token.isEmpty else { return false }
         return synced.duration(to: now) < configuration.tokenFreshness
     }
+
+    /// Whether an answer is under way that is not overdue.
+    var isAwaited: Bool { !lookups.isEmpty && !isSlow && !isExpired }
 
     /// Whether a lookup under way will answer `query`, too.
     func isAsked(for query: ValueQuery) -> Bool { lookups.contains { $0.question.answers(query) } }

@@ -15,6 +15,8 @@ struct SizeEstimate: Sendable {
     private static let lifetime: Duration = .seconds(3600)
 
     private var samples: [Sample] = []
+    /// The median as of the last change; it is asked for with every node that a search meets.
+    private var latest: Double?
     /// What our own neighbourhood says.
     private(set) var own: Double?
 
@@ -24,19 +26,27 @@ struct SizeEstimate: Sendable {
     }
 
     /// Takes the distances around our own identifier into account; `nil` when too few nodes are known to tell.
-    mutating func observeOwn(_ size: Double?) { own = size }
+    mutating func observeOwn(_ size: Double?) {
+        own = size
+        latest = median(of: samples)
+    }
 
     /// Takes the distances around a key into account.
     mutating func observe(_ size: Double, around place: InfoHash, at now: Instant) {
         samples.removeAll { $0.place == place }
         samples.append(Sample(place: place, size: size, taken: now))
         if samples.count > Self.sampleLimit { samples.removeFirst() }
+        latest = median(of: samples)
     }
 
     /// The median of all places: a few that somebody surrounded do not move it much.
     func median(at now: Instant) -> Double? {
-        let lately = samples.filter { $0.taken.duration(to: now) < Self.lifetime }.map(\.size)
-        let all = (lately + (own.map { [$0] } ?? [])).sorted()
+        guard let oldest = samples.first, oldest.taken.duration(to: now) >= Self.lifetime else { return latest }
+        return median(of: samples.filter { $0.taken.duration(to: now) < Self.lifetime })
+    }
+
+    private func median(of samples: [Sample]) -> Double? {
+        let all = (samples.map(\.size) + (own.map { [$0] } ?? [])).sorted()
         return all.isEmpty ? nil : all[all.count / 2]
     }
 }

@@ -33,6 +33,33 @@ struct DatagramSocketTests {
         }
     }
 
+    @Test("neighbours of one length arrive one by one, whole, and at their own destinations")
+    func trains() async throws {
+        try await withLoop { loop in
+            let bench = Bench(on: loop)
+            // Trains of several lengths, cut short by a shorter one, a longer one, another destination, and too long ones.
+            let lengths = [200, 200, 200, 100, 100, 100, 300, 300, 40, 1350, 1350, 1350, 1500, 1500, 0, 8]
+            let sent = lengths.enumerated().map { pattern($0.element, seed: UInt64($0.offset)) }
+            let received: [[[UInt8]]] = try await bench.wait { done in
+                let sockets = try (0..<2).map { _ in try DatagramSocket(bindingTo: loopback(.v4)) }
+                let arrived = Box<[[[UInt8]]]>([[], []])
+                for (index, socket) in sockets.enumerated() {
+                    try socket.receive(on: loop, into: DatagramBatch(slots: 8)) { bytes, _ in
+                        arrived.value[index].append([UInt8](bytes))
+                        if arrived.value.allSatisfy({ $0.count == sent.count }) { done(arrived.value) }
+                    }
+                }
+                let client = try DatagramSocket(bindingTo: loopback(.v4))
+                let first = sent.map { DatagramSocket.Datagram($0, to: sockets[0].localEndpoint) }
+                let second = sent.map { DatagramSocket.Datagram($0, to: sockets[1].localEndpoint) }
+                let batch = DatagramBatch(slots: 24)
+                #expect(try client.send(first + second, through: batch) == 2 * sent.count)
+                return sockets + [client]
+            }
+            #expect(received == [sent, sent])
+        }
+    }
+
     @Test("datagrams longer than a slot are dropped and counted; the others arrive")
     func truncation() async throws {
         try await withLoop { loop in

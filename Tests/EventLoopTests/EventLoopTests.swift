@@ -138,6 +138,27 @@ struct EventLoopTests {
         }
     }
 
+    @Test("an alarm that is moved away rings once, at the later time")
+    func movedAlarm() async throws {
+        try await withLoop { loop in
+            let bench = Bench(on: loop)
+            let delay = Duration.milliseconds(20)
+            let waited: Duration = try await bench.wait { done in
+                let start = loop.now
+                let rings = Box(0)
+                let alarm = Alarm(on: loop) {
+                    rings.value += 1
+                    #expect(rings.value == 1)
+                    done(start.duration(to: loop.now))
+                }
+                alarm.set(start.advanced(by: .milliseconds(2)))
+                alarm.set(start.advanced(by: delay))
+                return [alarm]
+            }
+            #expect(waited >= delay)
+        }
+    }
+
     @Test("more due timers and jobs than one turn serves all run in the end")
     func bounds() async throws {
         var limits = EventLoop.Configuration()
