@@ -16,7 +16,6 @@
 #include <netdb.h>
 #include <stdint.h>
 #include <string.h>
-#include <signal.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -28,7 +27,6 @@ struct clinux_mmsghdr {
 extern int clinux_recvmmsg(int, struct clinux_mmsghdr *, unsigned, int, struct timespec *) __asm__("recvmmsg");
 extern int clinux_sendmmsg(int, struct clinux_mmsghdr *, unsigned, int) __asm__("sendmmsg");
 extern int clinux_accept4(int, struct sockaddr *, socklen_t *, int) __asm__("accept4");
-extern int clinux_pipe2(int *, int) __asm__("pipe2");
 extern const char *clinux_error_name(int) __asm__("strerrorname_np");
 extern const char *clinux_error_text(int) __asm__("strerrordesc_np");
 
@@ -190,15 +188,6 @@ static inline int clinux_accept(int descriptor, struct clinux_address *address) 
     if (accepted >= 0) *address = clinux_unpack(&storage, length);
     return accepted;
 }
-static inline int clinux_signal_action(int signal, void (*handler)(int), struct sigaction *old) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = handler;
-    action.sa_flags = SA_RESTART;
-    sigemptyset(&action.sa_mask);
-    return sigaction(signal, &action, old);
-}
-static inline int clinux_signal_restore(int signal, const struct sigaction *old) { return sigaction(signal, old, NULL); }
 
 // Hidden behind _GNU_SOURCE in <netdb.h>.
 static const int clinux_no_data = -5;
