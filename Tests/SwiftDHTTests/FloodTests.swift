@@ -144,7 +144,8 @@ import Testing
         }
         #expect(admitted.count == 50)
         #expect(rate.count == 50)
-        #expect(rate.admit(.v4(9), configuration: configuration, at: Instant.zero.advanced(by: .seconds(1))))
+        let isAdmitted = rate.admit(.v4(9), configuration: configuration, at: Instant.zero.advanced(by: .seconds(1)))
+        #expect(isAdmitted)
         #expect(rate.count == 1)
     }
 
