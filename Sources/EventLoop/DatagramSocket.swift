@@ -110,6 +110,7 @@ extension DatagramSocket {
                         drained()
                     } catch {
                         close()
+                        drained()
                         failed(error)
                     }
                 })

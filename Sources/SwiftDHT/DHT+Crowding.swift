@@ -2,13 +2,6 @@ internal import SansIO
 
 /// Keys that somebody surrounds with more nodes than the network can have there.
 extension DHT {
-    /// Whether the first few of the closest nodes to a target are so close to it that chance does not explain it.
-    func isCrowded(_ closest: [NodeID], around target: InfoHash, _ family: IPAddress.Family, at now: Instant) -> Bool {
-        let few = Int(Spread.chance)
-        guard closest.count > few, let size = networks[family].plausibleSize(at: now) else { return false }
-        return Spread.isImplausible(closest[few].distance(to: target).fraction, in: size)
-    }
-
     /// The closest nodes as they are, or the first few of them and the closest of all others, when they are so close
     /// that chance does not explain it: who surrounds a key is not to be all that is known around it.
     func mixing(

@@ -13,6 +13,8 @@ extension DHT {
             if how == .replied, known != nil { note(node, how, at: now) }
             return
         }
+        // Most of what others name is known already, where they say.
+        if how == .named, let known, known.endpoint == node.endpoint { return }
         if known == nil { guard insertNode(node, at: now) else { return } }
         guard isAt(node.endpoint, node.id, how, at: now) else { return }
         note(node, how, at: now)

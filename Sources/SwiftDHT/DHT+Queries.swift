@@ -78,12 +78,11 @@ extension DHT {
 
     private func closest(to target: InfoHash, _ family: IPAddress.Family, at now: Instant) -> [CompactNode] {
         let freshness = Freshness(configuration, at: now)
-        let closest = networks[family].nodes.closestGood(to: target, limit: configuration.replication, freshness)
-        // Only where somebody surrounds the target are the nodes looked at closer.
+        let limit = configuration.replication
+        let closest = networks[family].nodes.closestGood(to: target, limit: limit, freshness)
         guard isCrowded(closest.map(\.id), around: target, family, at: now) else { return closest }
-        let good = networks[family].closestGood(
-            to: target, limit: configuration.replication, configuration: configuration, at: now)
-        return mixing(good, around: target, family, at: now, where: { $0.isGood(freshness) })
+        let nodes = networks[family].nodes.closest(to: target, limit: limit) { $0.isGood(freshness) }
+        return mixing(nodes, around: target, family, at: now, where: { $0.isGood(freshness) })
             .map { CompactNode(id: $0.id, endpoint: $0.endpoint) }
     }
 
@@ -163,11 +162,6 @@ extension DHT {
 
     /// Whether enough good nodes are closer to `key` than we are, those not counted that may be there to hide it.
     private func isTooFar(from key: InfoHash, _ family: IPAddress.Family, at now: Instant) -> Bool {
-        let freshness = Freshness(configuration, at: now)
-        // Mostly few are closer, whether or not they count.
-        guard networks[family].nodes.holds(configuration.replication, closerTo: key, than: nodeID, freshness) else {
-            return false
-        }
         var spread = Spread(configuration, size: networks[family].plausibleSize(at: now))
         let closest = networks[family].closestGood(
             to: key, limit: configuration.searchNodeLimit, configuration: configuration, at: now
@@ -197,6 +191,7 @@ extension DHT {
         var reply = emptyReply(to: listener.endpoint)
         reply.token = tokens.token(for: listener.endpoint)
         answer(reply, transaction, to: listener.endpoint)
+        if isNew == nil { outbox.append(.ignored(.overLimit)) }
         guard isNew == true else { return }
         let known = storage.entries(at: key).filter { listener.query.matches($0.value) }
         push(known, at: key, to: listener, at: now)

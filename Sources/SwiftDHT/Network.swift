@@ -93,20 +93,15 @@ struct Silence: Sendable {
 
 /// Both families' networks.
 struct Networks: Sendable {
-    private var v4: Network
-    private var v6: Network
+    /// IPv4, IPv6. An array, so that one is reached by its place: choosing between two fields copies the one that is read.
+    private var both: [Network]
 
     init(_ configuration: Configuration) {
-        v4 = Network(family: .v4, configuration: configuration)
-        v6 = Network(family: .v6, configuration: configuration)
+        both = [.v4, .v6].map { Network(family: $0, configuration: configuration) }
     }
 
     subscript(family: IPAddress.Family) -> Network {
-        _read {
-            if family == .v4 { yield v4 } else { yield v6 }
-        }
-        _modify {
-            if family == .v4 { yield &v4 } else { yield &v6 }
-        }
+        _read { yield both[family == .v4 ? 0 : 1] }
+        _modify { yield &both[family == .v4 ? 0 : 1] }
     }
 }

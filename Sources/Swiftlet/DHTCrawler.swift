@@ -38,10 +38,12 @@ public actor DHTCrawler {
         ownsGroup = group == nil
         self.crawl = Crawl(configuration: crawl, random: .system)
         do throws(Errno) {
-            try sockets.start(on: self.group.loop) { [weak self] bytes, peer in
-                let copy = [UInt8](bytes)
-                self?.assumeIsolated { $0.received(copy, from: peer) }
-            }
+            try sockets.start(
+                on: self.group.loop, refused: { _ in },
+                received: { [weak self] bytes, peer in
+                    let copy = [UInt8](bytes)
+                    self?.assumeIsolated { $0.received(copy, from: peer) }
+                })
         } catch { throw NodeError(error) }
         begin(with: configuration.state?.nodes.map(\.endpoint) ?? [])
         for host in configuration.bootstrap {

@@ -42,10 +42,16 @@ final class DHTDriver {
     /// - Parameter log: Where discovery on the machine's links logs to; `nil` for none of it.
     func start(discoveryLog log: Logger?, report: @escaping (Event) -> Void) throws(Errno) {
         self.report = report
-        try sockets.start(on: loop) { [weak self] bytes, peer in
-            guard let self else { return }
-            perform(dht.receive(bytes, from: peer, at: loop.now))
-        }
+        try sockets.start(
+            on: loop,
+            refused: { [weak self] endpoint in
+                guard let self else { return }
+                perform(dht.sendFailed(to: endpoint, at: loop.now))
+            },
+            received: { [weak self] bytes, peer in
+                guard let self else { return }
+                perform(dht.receive(bytes, from: peer, at: loop.now))
+            })
         alarm.set(dht.deadline)
         guard let log else { return }
         discovery = LocalDiscovery(

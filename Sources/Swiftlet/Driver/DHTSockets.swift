@@ -6,6 +6,9 @@ internal import SansIO
 /// Bound before a node starts, so that a port in use is known at once. Used on the loop's thread.
 final class DHTSockets {
     private let sockets: [DatagramSocket]
+    /// What is to leave when the datagrams of this turn are all received: many with one call of the kernel.
+    private var waiting: [DatagramSocket.Datagram] = []
+    private var isReceiving = false
 
     /// Binds one socket to each address.
     ///
@@ -33,17 +36,51 @@ final class DHTSockets {
     /// The addresses the sockets are bound to.
     var endpoints: [Endpoint] { sockets.map(\.localEndpoint) }
 
-    func start(on loop: EventLoop, received: @escaping (Span<UInt8>, Endpoint) -> Void) throws(Errno) {
+    /// Delivers datagrams from now on. `refused` is told where a datagram could not be sent to, of those that waited.
+    func start(
+        on loop: EventLoop, refused: @escaping (Endpoint) -> Void,
+        received: @escaping (Span<UInt8>, Endpoint) -> Void
+    ) throws(Errno) {
         for socket in sockets {
             try? socket.requestBuffers(receive: 1 << 21, send: 1 << 21)
-            try socket.receive(on: loop, into: loop.sharedBatch, received)
+            try socket.receive(
+                on: loop, into: loop.sharedBatch,
+                drained: { [weak self] in
+                    self?.isReceiving = false
+                    self?.flush(through: loop.sharedBatch, refused: refused)
+                },
+                { [weak self] bytes, source in
+                    self?.isReceiving = true
+                    received(bytes, source)
+                })
         }
     }
 
-    /// Sends one datagram; returns whether the endpoint can be sent to at all.
+    private func flush(through batch: DatagramBatch, refused: (Endpoint) -> Void) {
+        guard !waiting.isEmpty else { return }
+        let datagrams = waiting
+        waiting = []
+        for socket in sockets {
+            let family = socket.localEndpoint.address.family
+            var left = datagrams.filter { $0.destination.address.family == family }[...]
+            while let first = left.first {
+                let sent = (try? socket.send(Array(left), through: batch)) ?? 0
+                left = left.dropFirst(sent)
+                guard sent == 0 else { continue }
+                left = left.dropFirst()
+                if !send(first.bytes, to: first.destination) { refused(first.destination) }
+            }
+        }
+    }
+
+    /// Sends one datagram, or lets it wait for others; returns whether the endpoint can be sent to, as far as is known.
     func send(_ bytes: [UInt8], to endpoint: Endpoint) -> Bool {
         guard let socket = sockets.first(where: { $0.localEndpoint.address.family == endpoint.address.family }) else {
             return false
+        }
+        guard !isReceiving else {
+            waiting.append(DatagramSocket.Datagram(bytes, to: endpoint))
+            return true
         }
         do throws(Errno) {
             try socket.send(bytes, to: endpoint)

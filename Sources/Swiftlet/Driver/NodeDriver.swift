@@ -59,10 +59,16 @@ final class NodeDriver {
 
     func start() throws(NodeError) {
         do {
-            try dhtSockets.start(on: loop) { [weak self] bytes, peer in
-                guard let self else { return }
-                perform(core.receiveDHT(bytes, from: peer, at: loop.now))
-            }
+            try dhtSockets.start(
+                on: loop,
+                refused: { [weak self] endpoint in
+                    guard let self else { return }
+                    perform(core.sendDHTFailed(to: endpoint, at: loop.now))
+                },
+                received: { [weak self] bytes, peer in
+                    guard let self else { return }
+                    perform(core.receiveDHT(bytes, from: peer, at: loop.now))
+                })
         } catch { throw NodeError(error) }
         worker.run {
             AudioSession.prepare()
