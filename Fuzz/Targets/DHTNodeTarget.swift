@@ -84,7 +84,7 @@ private struct DHTNodeFuzz {
         default:
             let endpoint = endpoint()
             let isLost = choices.byte() & 1 == 0
-            try take(isLost ? node.sendFailed(to: endpoint, at: now) : node.networkChanged(at: now))
+            try take(isLost ? node.sendFailed(to: endpoint, at: now) : node.connectivityChanged(at: now))
         }
     }
 
@@ -225,10 +225,8 @@ private struct DHTNodeFuzz {
                 switch effect {
                 case .send(let bytes, let target):
                     try require(target.port != 0, "nothing is sent to nobody")
-                    guard let packet = try remember(bytes, target), let answer = Self.answer(to: packet, at: target)
-                    else {
-                        continue
-                    }
+                    let packet = try remember(bytes, target)
+                    guard let packet, let answer = Self.answer(to: packet, at: target) else { continue }
                     next += node.receive(answer.span, from: target, at: now)
                 case .finished(let operation, _):
                     try require(finished.insert(operation).inserted, "an operation ends once")

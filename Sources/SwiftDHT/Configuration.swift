@@ -104,7 +104,9 @@ public struct Configuration: Sendable {
     public var targetsPerPrefix = 3
     /// How many searches near a new node may have no use for it before no others are asked.
     public var offerRefusalLimit = 8
-    /// Unanswered lookups per search.
+    /// The shortest time between looks of one search at all nodes known.
+    public var refillInterval: Duration = .seconds(1)
+    /// Unanswered lookups per search, besides those to nodes that are among the closest anyway.
     public var searchConcurrency = 4
     /// Nodes that are asked to report new values.
     public var listenTargets = 4

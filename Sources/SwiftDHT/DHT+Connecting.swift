@@ -56,7 +56,7 @@ extension DHT {
     ///
     /// What others saw of us is forgotten, pauses between attempts to connect start over, and nodes are asked for new
     /// tokens, as theirs are bound to an address that may be gone; listens are renewed with them.
-    public mutating func networkChanged(at now: Instant) -> [Effect] {
+    public mutating func connectivityChanged(at now: Instant) -> [Effect] {
         start(at: now)
         observed.reset()
         for family in IPAddress.Family.allCases {

@@ -19,10 +19,19 @@ extension DHT {
         for node in search.nodes { for subscription in node.subscriptions { sockets[subscription.socket] = nil } }
     }
 
+    /// Whether a search should look at all nodes known: now and then, and when most of those it had are dead.
+    private func isRefillDue(_ key: SearchKey, at now: Instant) -> Bool {
+        guard let search = searches[key], let refilled = search.refilled else { return false }
+        let age = refilled.duration(to: now)
+        guard age >= configuration.refillInterval else { return false }
+        return age >= configuration.tokenFreshness || search.livingCount < configuration.replication
+    }
+
     private mutating func refill(_ key: SearchKey, at now: Instant) {
         let width = configuration.searchWidth
         let closest = networks[key.family].nodes.closest(to: key.key, limit: width) { !$0.isExpired }
-        for node in closest { insert(node.known, isSlow: node.isSlow, into: key, at: now) }
+        let mixed = mixing(closest, around: key.key, key.family, at: now, where: { !$0.isExpired })
+        for node in mixed { insert(node.known, isSlow: node.isSlow, into: key, at: now) }
         searches[key]?.refilled = now
     }
 
@@ -100,8 +109,7 @@ extension DHT {
 
     /// Does everything a search can do now, and sets its timer for what it can do later.
     mutating func step(_ key: SearchKey, at now: Instant) {
-        guard let refilled = searches[key]?.refilled else { return }
-        if refilled.duration(to: now) >= configuration.tokenFreshness { refill(key, at: now) }
+        if isRefillDue(key, at: now) { refill(key, at: now) }
         guard var search = searches.removeValue(forKey: key) else { return }
         lookUp(&search, at: now)
         storeAtClosest(&search, at: now)

@@ -20,6 +20,9 @@ struct Search: Sendable {
     /// Whether nodes must be known with a token, not only be asked once.
     var wantsTokens: Bool { !puts.isEmpty || !listens.isEmpty || isForTable }
 
+    /// How many of its nodes are not known to be dead.
+    var livingCount: Int { nodes.count { !$0.isExpired } }
+
     private func position(of id: NodeID) -> Int {
         var (low, high) = (0, nodes.count)
         while low < high {
@@ -181,8 +184,7 @@ struct SearchNode: Sendable {
         (self.endpoint, prefix) = (endpoint, AddressPrefix(endpoint.address))
     }
 
-    /// Whether a network of `size` nodes has one as close as this in one of twenty cases only.
-    func isImplausible(in size: Double) -> Bool { fraction * size < 0.05 }
+    func isImplausible(in size: Double) -> Bool { Spread.isImplausible(fraction, in: size) }
 
     func isSynced(_ configuration: Configuration, at now: Instant) -> Bool {
         guard let synced, !token.isEmpty else { return false }

@@ -147,7 +147,7 @@ extension Storage {
         keys.prefix(limit).map { key in
             let entries = entries(at: key)
             return DHT.Snapshot.Shelf(
-                key: key, values: entries.count, bytes: entries.reduce(0) { $0 + $1.value.size })
+                key: key, values: entries.count, bytes: entries.reduce(0) { $0 + $1.packedSize })
         }
     }
 }

@@ -11,6 +11,9 @@ struct Spread {
     /// So many times the network's density is chance, or an old estimate of its size.
     static let tolerance = 4.0
 
+    /// Whether a network of `size` nodes has a node as close as this in one of twenty cases only.
+    static func isImplausible(_ fraction: Double, in size: Double) -> Bool { fraction * size < 0.05 }
+
     private let prefixLimit: Int
     private let size: Double?
     private var seen = 0.0

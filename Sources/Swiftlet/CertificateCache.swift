@@ -6,7 +6,7 @@ internal import SecureChannel
 /// What is found by an id proves the id's key for ever; that it is the newest chain of that key lasts for a while only.
 struct CertificateCache: Sendable {
     /// How many chains are kept; the oldest goes first.
-    static let limit = 512
+    let limit: Int
     /// How long a chain is used without another look.
     static let lifetime: Duration = .seconds(600)
 
@@ -14,6 +14,8 @@ struct CertificateCache: Sendable {
     private var shortIDs: [LongID: ShortID] = [:]
     /// In the order of insertion.
     private var order: [ShortID] = []
+
+    init(limit: Int = 512) { self.limit = limit }
 
     /// How many chains are kept.
     var count: Int { chains.count }
@@ -35,7 +37,7 @@ struct CertificateCache: Sendable {
         if chains[id] == nil { order.append(id) }
         chains[id] = (chain, now.advanced(by: Self.lifetime))
         shortIDs[chain.device.longID] = id
-        guard order.count > Self.limit else { return }
+        guard order.count > limit else { return }
         let oldest = order.removeFirst()
         guard let (chain, _) = chains.removeValue(forKey: oldest) else { return }
         shortIDs[chain.device.longID] = nil

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import SansIO
 public import SecureChannel
 public import SwiftDHT
@@ -82,12 +83,23 @@ extension DHTNode {
 
     /// The certificates somebody published, the first of which proves its key; they are not judged otherwise.
     public func certificate(of recipient: Recipient) async -> CertificateChain? {
+        if let known = knownChain(of: recipient) { return known }
         let query = ValueQuery(where: [.type(.certificate)])
         for await case .value(let value) in get(recipient.key, matching: query) {
-            guard let data = value.body?.data, let chain = try? CertificateChain(decoding: data) else { continue }
-            if recipient.isID(of: chain.device) { return chain }
+            guard let data = value.body?.data, let chain = await work({ try? CertificateChain(decoding: data) }),
+                recipient.isID(of: chain.device)
+            else { continue }
+            knownChains.insert(chain, at: group.loop.now)
+            return chain
         }
         return nil
+    }
+
+    private func knownChain(of recipient: Recipient) -> CertificateChain? {
+        switch recipient {
+        case .short(let id): knownChains.chain(of: id, at: group.loop.now)
+        case .long(let id): knownChains.chain(of: id, at: group.loop.now)
+        }
     }
 
     private func work<Result: Sendable>(_ work: @escaping @Sendable () -> Result?) async -> Result? {

@@ -27,6 +27,9 @@ public actor DHTNode {
     /// Operations that go on after `finished`.
     private var lastingOperations: Set<OperationID> = []
     private var operations: [OperationID: AsyncStream<Update>.Continuation] = [:]
+    private var queries: [OperationID: AsyncStream<FieldRow>.Continuation] = [:]
+    /// Certificates that were found, for those who are written to.
+    var knownChains = CertificateCache()
     /// Held for as long as the node lives, since a permanent put ends with its reader.
     private var publications: [AsyncStream<Update>] = []
     private var networkWaiters: [CheckedContinuation<Bool, Never>] = []
@@ -137,6 +140,24 @@ public actor DHTNode {
         begin { driver, operation in driver.listen(key, matching: query, as: operation) }
     }
 
+    /// Looks for fields of the values of a key, which costs less than the values; each row comes once.
+    public func query(_ key: InfoHash, _ query: ValueQuery) -> AsyncStream<FieldRow> {
+        let (stream, input) = AsyncStream<FieldRow>.makeStream(bufferingPolicy: .bufferingNewest(16_384))
+        guard let driver else {
+            input.finish()
+            return stream
+        }
+        lastOperation += 1
+        let operation = OperationID(lastOperation)
+        queries[operation] = input
+        input.onTermination = { [weak self] reason in
+            guard case .cancelled = reason else { return }
+            Task { await self?.cancel(operation) }
+        }
+        driver.query(key, query, as: operation)
+        return stream
+    }
+
     /// What happened since the node began.
     public var counters: DHT.Counters { driver?.counters ?? DHT.Counters() }
 
@@ -146,6 +167,16 @@ public actor DHTNode {
     /// What to keep for the next run; `nil` once the node is closed.
     public var state: DHT.State? { driver?.state }
 
+    /// Gives what is stored here for others to the nodes closest to it, for ``close()`` to lose nothing; returns when that
+    /// is done, or after `patience`.
+    public func handOver(within patience: Duration) async {
+        driver?.handOver()
+        let end = loop.now.advanced(by: patience)
+        while let driver, driver.pendingHandovers > 0, loop.now < end {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
     /// Ends the node.
     public func close() {
         guard let driver else { return }
@@ -153,7 +184,8 @@ public actor DHTNode {
         self.driver = nil
         wakeNetworkWaiters()
         for input in operations.values { input.finish() }
-        operations = [:]
+        for input in queries.values { input.finish() }
+        (operations, queries) = ([:], [:])
         connectionsInput.finish()
         if ownsGroup { group.close() }
     }
@@ -180,6 +212,7 @@ public actor DHTNode {
 
     private func cancel(_ operation: OperationID) {
         operations[operation] = nil
+        queries[operation] = nil
         lastingOperations.remove(operation)
         driver?.cancel(operation)
     }
@@ -187,6 +220,7 @@ public actor DHTNode {
     private func happened(_ event: DHTDriver.Event) {
         switch event {
         case .value(let value, let operation): operations[operation]?.yield(.value(value))
+        case .row(let row, let operation): queries[operation]?.yield(row)
         case .expired(let id, let operation): operations[operation]?.yield(.expired(id))
         case .finished(let operation, let outcome): finished(operation, outcome)
         case .connection(let family, let isConnected):
@@ -198,6 +232,7 @@ public actor DHTNode {
 
     /// Ends the stream of an operation, unless it goes on: a permanent put after its first round.
     private func finished(_ operation: OperationID, _ outcome: DHT.Outcome) {
+        queries.removeValue(forKey: operation)?.finish()
         operations[operation]?.yield(.finished(outcome))
         guard !lastingOperations.contains(operation) else { return }
         operations.removeValue(forKey: operation)?.finish()

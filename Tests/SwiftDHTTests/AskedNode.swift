@@ -37,6 +37,18 @@ struct AskedNode {
             .request(Request(sender: InfoHash(hashing: "\(source)"), method: method)), transaction: transaction,
             isClient: true)
         take(dht.receive(request.encoded.span, from: source, at: now))
+        answerProof(from: source, at: now)
+    }
+
+    /// Answers the ping to an address of the Internet that waits for it.
+    private mutating func answerProof(from source: Endpoint, at now: Instant) {
+        guard replies.isEmpty, sent.count == 1, sent[0].to == source, case .request = sent[0].packet.message else {
+            return
+        }
+        let reply = Reply(sender: InfoHash(hashing: "\(source)"))
+        let pong = Packet(.reply(reply), transaction: sent[0].packet.transaction)
+        sent = []
+        take(dht.receive(pong.encoded.span, from: source, at: now))
     }
 
     mutating func token(for source: Endpoint = peer, at now: Instant = .zero) -> [UInt8] {

@@ -83,8 +83,8 @@ import Testing
     @Test func aPrefixOfTheInternetHasFewPlacesInTableAndBuckets() {
         var dht = node()
         for number in 0..<400 {
-            let peer = KnownNode(
-                id: id(number), endpoint: Endpoint(.v4(0x2000_0000 + UInt32(number % 250)), port: 4222))
+            let endpoint = Endpoint(.v4(0x2000_0000 + UInt32(number % 250)), port: 4222)
+            let peer = KnownNode(id: id(number), endpoint: endpoint)
             for effect in dht.insert([peer], at: .zero) {
                 guard case .send(let bytes, peer.endpoint) = effect, let packet = try? Packet(decoding: bytes) else {
                     continue
@@ -132,7 +132,8 @@ import Testing
         for number in 0..<5_000 {
             _ = ask(&dht, .ping, as: id(number), from: Endpoint(.v4(0x2000_0000 + UInt32(number)), port: 1), at: .zero)
         }
-        #expect(ask(&dht, .ping, as: friend.id, from: friend.endpoint, at: .zero).contains(where: isReply))
+        let answers = ask(&dht, .ping, as: friend.id, from: friend.endpoint, at: .zero)
+        #expect(answers.contains(where: isReply))
     }
 
     @Test func sourcesAreCountedUpToALimit() {
@@ -144,8 +145,9 @@ import Testing
         }
         #expect(admitted.count == 50)
         #expect(rate.count == 50)
-        let isAdmitted = rate.admit(.v4(9), configuration: configuration, at: Instant.zero.advanced(by: .seconds(1)))
-        #expect(isAdmitted)
+        let isAdmittedLater = rate.admit(
+            .v4(9), configuration: configuration, at: Instant.zero.advanced(by: .seconds(1)))
+        #expect(isAdmittedLater)
         #expect(rate.count == 1)
     }
 
@@ -183,9 +185,8 @@ import Testing
             configuration: Configuration(), id: InfoHash(hashing: "node"), verifier: FakeKey(name: "any"),
             clock: World.clock, random: .seeded(1))
         for number in 0..<40 {
-            let peer = KnownNode(
-                id: InfoHash(hashing: "peer \(number)"),
-                endpoint: Endpoint(.v4(0x2000_0000 + UInt32(number) << 8), port: 9))
+            let endpoint = Endpoint(.v4(0x2000_0000 + UInt32(number) << 8), port: 9)
+            let peer = KnownNode(id: InfoHash(hashing: "peer \(number)"), endpoint: endpoint)
             for case .send(let bytes, peer.endpoint) in dht.insert([peer], at: .zero) {
                 guard let packet = try? Packet(decoding: bytes) else { continue }
                 let reply = Packet(.reply(Reply(sender: peer.id)), transaction: packet.transaction)

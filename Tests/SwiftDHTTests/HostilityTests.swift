@@ -23,7 +23,9 @@ import Testing
             guard case .send(let bytes, node.endpoint) = effect, let packet = try? Packet(decoding: bytes),
                 case .request = packet.message
             else { continue }
-            let reply = Packet(.reply(Reply(sender: node.id)), transaction: packet.transaction)
+            var answer = Reply(sender: node.id)
+            answer.token = [1]
+            let reply = Packet(.reply(answer), transaction: packet.transaction)
             _ = dht.receive(reply.encoded.span, from: node.endpoint, at: now)
         }
     }

@@ -55,7 +55,7 @@ import Testing
         world.run(for: .seconds(3600))
         #expect(world.nodes[9].status(of: .v4) != .connected)
         world.severed = []
-        world.perform(9) { $0.networkChanged(at: $1) }
+        world.perform(9) { $0.connectivityChanged(at: $1) }
         world.run(for: .seconds(2))
         #expect(world.nodes[9].status(of: .v4) == .connected)
         #expect(isHeard(&world))

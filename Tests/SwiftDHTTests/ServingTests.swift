@@ -242,7 +242,7 @@ extension Packet {
                 if case .whole(let value) = item { "\(value)" } else { "\(item)" }
             }
             return "reply \(transaction) \(reply.valueID?.rawValue ?? 0) \(reply.observed != nil) "
-                + "\(reply.token.count) \(values) \(String(describing: reply.fields))"
+                + "\(!reply.token.isEmpty) \(values) \(String(describing: reply.fields))"
         case .failure(let code, _, _): return "failure \(transaction) \(code)"
         case .fragments(let fragments): return "fragments \(transaction) \(fragments)"
         case .request(let request): return "request \(request.method.name)"

@@ -39,12 +39,17 @@ struct DHTNodeCommand: AsyncParsableCommand {
             await obey(inputs, node)
             watch.cancel()
             saving.cancel()
+            // With a file the values come back with the node; without, others take them over.
+            if options.stateFile == nil { await node.handOver(within: Self.farewell) }
             // Saved before the end, as a closed node knows nothing.
             let state = await node.state
             await node.close()
             if let state, let file = options.stateFile { try file.write(state) }
         }
     }
+
+    /// How long values are given to others at the end.
+    private static let farewell: Duration = .seconds(2)
 
     private var isInteractive: Bool { interactive ?? (Terminal.isThere && !options.output.json) }
 

@@ -258,12 +258,11 @@ struct Density: Sendable {
     private var count = 0
 
     /// Adds the sorted distances of the closest nodes to one target.
-    ///
-    /// The farthest of k nodes stands where about k of them fit before it; (k - 1) over that part of all identifiers has
-    /// the number of nodes as its mean.
     mutating func add(_ distances: [NodeID]) {
-        guard let farthest = distances.last, distances.count > 1, farthest != .zero else { return }
-        sum += Double(distances.count - 1) / farthest.fraction
+        guard let farthest = distances.last,
+            let size = SizeEstimate.size(rank: distances.count, fraction: farthest.fraction)
+        else { return }
+        sum += size
         count += 1
     }
 

@@ -7,6 +7,7 @@ internal import SwiftDHT
 final class DHTDriver {
     enum Event {
         case value(Value, OperationID)
+        case row(FieldRow, OperationID)
         case expired(Value.ID, OperationID)
         case finished(OperationID, DHT.Outcome)
         case connection(IPAddress.Family, isConnected: Bool)
@@ -71,6 +72,10 @@ final class DHTDriver {
         perform(dht.get(key, matching: query, as: operation, at: loop.now))
     }
 
+    func query(_ key: InfoHash, _ query: ValueQuery, as operation: OperationID) {
+        perform(dht.query(key, query, as: operation, at: loop.now))
+    }
+
     func put(_ value: Value, at key: InfoHash, permanently: Bool, as operation: OperationID) {
         perform(dht.put(value, at: key, permanently: permanently, as: operation, at: loop.now))
     }
@@ -78,6 +83,10 @@ final class DHTDriver {
     func listen(_ key: InfoHash, matching query: ValueQuery, as operation: OperationID) {
         perform(dht.listen(key, matching: query, as: operation, at: loop.now))
     }
+
+    var pendingHandovers: Int { dht.pendingHandovers }
+
+    func handOver() { perform(dht.handOver(at: loop.now)) }
 
     func cancel(_ operation: OperationID) { perform(dht.cancel(operation, at: loop.now)) }
 
@@ -100,7 +109,8 @@ final class DHTDriver {
                 discovery?.connectionChanged(of: family, isConnected: status == .connected)
                 report(.connection(family, isConnected: status == .connected))
             case .examine(let value, let id): examine(value, as: id)
-            case .row, .observedAddress, .ignored: break
+            case .row(let row, let operation): report(.row(row, operation))
+            case .observedAddress, .ignored: break
             }
         }
         alarm.set(dht.deadline)
