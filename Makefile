@@ -1,7 +1,7 @@
 # One-line faces of scripts/, for people used to make. Everything also works without it.
 SECONDS ?= 60
 
-.PHONY: demo test fuzz bench-parse bench-srtp bench-machine format lint interop-opendht interop-accounts interop-jami test-namespace test-sound
+.PHONY: demo test fuzz bench-parse bench-srtp bench-machine format lint interop-opendht interop-accounts interop-jami test-namespace test-sound nat-matrix nat-matrix-quick nat-check bench-ice
 
 demo:
 	@scripts/demo
@@ -21,6 +21,14 @@ test-namespace:
 	@scripts/test-namespace
 test-sound:
 	@scripts/test-sound
+nat-matrix:
+	@scripts/nat-matrix --table Documentation/NATMatrix.md
+nat-matrix-quick:
+	@scripts/nat-matrix --quick
+nat-check:
+	@scripts/nat-matrix --check
+bench-ice:
+	@scripts/bench-ice
 format:
 	@swift format -i -r Package.swift Sources Tests Fuzz Benchmarks Examples
 lint:
