@@ -18,6 +18,14 @@ extension ICESession {
         public var stunServers: [Endpoint] = []
         /// How the servers are asked.
         public var stunTiming = Retransmission()
+        /// The TURN servers, best first; a relay is kept for each component at one of them. TLS is not spoken yet.
+        public var turnServers: [TURNServer] = []
+        /// Whether gateways are asked to map the ports of our sockets.
+        public var mapsPorts = false
+        /// How long gathering waits for gateways.
+        public var mappingPatience = Duration.milliseconds(250)
+        /// How long gathering waits for servers once a relay stands.
+        public var patienceWithRelay = Duration.milliseconds(700)
         /// How long gathering may take; what turns up later is told by ``Handlers/found``.
         public var gatheringPatience = Duration.milliseconds(2_500)
         /// How many bytes each direction of a UDP socket may queue in the kernel, which may grant less; `nil` is its default.

@@ -54,7 +54,15 @@ final class Peer {
         var configuration = ICESession.Configuration()
         configuration.usesUDP = !options.usesTCP
         configuration.usesTCP = options.usesTCP
-        configuration.stunServers = [Endpoint(options.server, port: 3478)]
+        configuration.mapsPorts = options.mapsPorts
+        configuration.stunServers = options.servers.map { Endpoint($0, port: 3478) }
+        guard options.usesRelays else { return configuration }
+        let ways: [(TURNServer.Transport, UInt16)] = [(.udp, 3478), (.tcp, 3478), (.tcp, 443)]
+        configuration.turnServers = ways.flatMap { transport, port in
+            options.servers.map {
+                TURNServer(.address($0), port: port, transport: transport, username: "user", password: "pass")
+            }
+        }
         return configuration
     }
 
