@@ -11,9 +11,9 @@ extension ICESession {
             let relay = RelayDriver(
                 servers: configuration.turnServers, on: loop, batch: batch,
                 handlers: RelayDriver.Handlers(
-                    allocated: { [weak self] in self?.allocated($0.relayed, component) },
-                    received: { [weak self] bytes, peer in self?.relayed(bytes, from: peer, component) },
-                    failed: { [weak self] in self?.finishGatheringIfDone() }))
+                    allocated: { [unowned self] in allocated($0.relayed, component) },
+                    received: { [unowned self] bytes, peer in relayed(bytes, from: peer, component) },
+                    failed: { [unowned self] in finishGatheringIfDone() }))
             relays.append(relay)
             relay.start()
         }
@@ -62,7 +62,7 @@ extension ICESession {
             guard !own.isEmpty, let route = routes.first(where: { $0.interface == address.interface }),
                 let driver = MappingDriver(
                     from: address.endpoint, gateway: route.gateway, on: loop, batch: batch,
-                    mapped: { [weak self] in self?.mapped($0, at: address.endpoint.address) })
+                    mapped: { [unowned self] in mapped($0, at: address.endpoint.address) })
             else { continue }
             mappings.append(driver)
             driver.start(

@@ -4,8 +4,9 @@ public import SwiftICE
 extension ICESession {
     /// What a session uses.
     public struct Configuration {
-        /// The limits and intervals of the agent.
-        public var agent = SwiftICE.Configuration()
+        /// The limits and intervals of the agent, with the shortest pacing RFC 8445 §14.2 allows: the time to a path that
+        /// is not the first to be tried is mostly that.
+        public var agent: SwiftICE.Configuration
         /// How many components the session has.
         public var components = 1
         /// Whether UDP sockets are opened.
@@ -32,7 +33,10 @@ extension ICESession {
         public var socketBuffer: Int?
 
         /// Host candidates over UDP.
-        public init() {}
+        public init() {
+            agent = SwiftICE.Configuration()
+            agent.pacing = .milliseconds(5)
+        }
     }
 
     /// What a session tells its owner. Each is called on the loop's thread, and none after ``close()``.

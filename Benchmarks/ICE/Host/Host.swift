@@ -135,7 +135,8 @@ final class Host {
             let sockets = try? BareSockets(at: address, buffer: 1 << 20)
         else { return nil }
         let end = loop.now.advanced(by: .nanoseconds(Int64(seconds * 1e9)))
-        return try? sockets.exchange([UInt8](repeating: UInt8(ascii: "x"), count: size), burst: burst, until: end, on: loop)
+        return try? sockets.exchange(
+            [UInt8](repeating: UInt8(ascii: "x"), count: size), burst: burst, until: end, on: loop)
     }
 
     private func continueBlast(

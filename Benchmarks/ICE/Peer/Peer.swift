@@ -119,9 +119,11 @@ final class Peer {
     private func finish(because problem: String?) {
         let pair = session?.selectedPair()
         var fields = ["\"ok\":\(connected != nil && received > 0)"]
-        let times = [("gather_ms", started, gathered)] + [("connected_ms", connected), ("completed_ms", completed)].map {
-            ($0.0, remoteRead ?? started, $0.1)
-        }
+        let times =
+            [("gather_ms", started, gathered)]
+            + [("connected_ms", connected), ("completed_ms", completed)].map {
+                ($0.0, remoteRead ?? started, $0.1)
+            }
         for (name, start, end) in times {
             guard let end else { continue }
             fields.append("\"\(name)\":\(Double(start.duration(to: end).nanoseconds / 10_000) / 100)")
