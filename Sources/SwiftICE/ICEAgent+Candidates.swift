@@ -84,9 +84,12 @@ extension ICEAgent {
         let mine = locals.map(\.candidate).filter { $0.component == base.component }
         guard !mine.contains(where: { $0.endpoint == endpoint && $0.transport == transport }) else { return false }
         let preference = UInt16(max(0, 65_535 - mine.count { $0.kind == kind }))
+        // Each further address of one socket was told by somebody else (RFC 8445 §5.1.1.3).
+        let tellers = mine.count { $0.kind == .serverReflexive && $0.related == base.endpoint }
+        let server = kind == .serverReflexive ? tellers : 0
         let candidate = Candidate(
-            foundation: Foundation(kind: kind, base: base.endpoint.address), component: base.component,
-            transport: transport,
+            foundation: Foundation(kind: kind, base: base.endpoint.address, server: server),
+            component: base.component, transport: transport,
             priority: Priority.candidate(kind, localPreference: preference, component: base.component),
             endpoint: endpoint, kind: kind, related: kind == .serverReflexive ? base.endpoint : nil)
         locals.append(LocalCandidate(candidate: candidate, base: base.endpoint))
