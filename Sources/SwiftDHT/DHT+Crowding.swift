@@ -17,4 +17,13 @@ extension DHT {
         }
         return closest.prefix(few) + others
     }
+
+    /// Whether the closest nodes are so close to `target` that chance does not explain it.
+    func isCrowded(
+        _ closest: [NodeID], around target: InfoHash, _ family: IPAddress.Family, at now: Instant
+    ) -> Bool {
+        let few = Int(Spread.chance)
+        guard closest.count > few, let size = networks[family].plausibleSize(at: now) else { return false }
+        return Spread.isImplausible(closest[few].distance(to: target).fraction, in: size)
+    }
 }
