@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import SansIO
 public import SecureChannel
 public import SwiftDHT

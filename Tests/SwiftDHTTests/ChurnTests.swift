@@ -1,6 +1,7 @@
 import SansIO
-@testable import SwiftDHT
 import Testing
+
+@testable import SwiftDHT
 
 /// A network of which many nodes have just died: what every search meets, and what must not be lost.
 @Suite struct ChurnTests {

@@ -1,6 +1,7 @@
 import SansIO
-@testable import SwiftDHT
 import Testing
+
+@testable import SwiftDHT
 
 /// How long to wait for an answer.
 @Suite struct RoundTripTests {
@@ -114,7 +115,9 @@ import Testing
         var table = RoutingTable()
         let own: NodeID
 
-        mutating func offer(_ id: NodeID, _ address: UInt32, replied: Bool = true, at now: Instant) -> RoutingTable.Insertion {
+        mutating func offer(_ id: NodeID, _ address: UInt32, replied: Bool = true, at now: Instant)
+            -> RoutingTable.Insertion
+        {
             let node = KnownNode(id: id, endpoint: Endpoint(.v4(address), port: 1))
             if nodes[id] == nil { nodes.insert(RemoteNode(id: id, endpoint: node.endpoint)) }
             nodes.update(id) { ($0.heard, $0.replied) = (now, replied ? now : nil) }
@@ -151,7 +154,9 @@ import Testing
 
     @Test func aDoubtfulMemberIsQuestionedForANewcomer() {
         var neighbours = Neighbours(own: own)
-        for number in 0..<8 { _ = neighbours.offer(far(number), 0x0A00_0000 + UInt32(number), replied: number != 5, at: .zero) }
+        for number in 0..<8 {
+            _ = neighbours.offer(far(number), 0x0A00_0000 + UInt32(number), replied: number != 5, at: .zero)
+        }
         _ = neighbours.offer(own.settingBit(at: 9), 0x0A00_0099, at: .zero)
         expectOffer(&neighbours, far(8), 0x0A00_0008, at: .zero, .questioned(far(5)))
         neighbours.nodes.update(far(5)) { $0.isExpired = true }
