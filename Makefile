@@ -1,7 +1,7 @@
 # One-line faces of scripts/, for people used to make. Everything also works without it.
 SECONDS ?= 60
 
-.PHONY: demo test fuzz bench-parse bench-srtp bench-machine format lint interop-opendht interop-accounts interop-jami test-namespace test-lan test-sound
+.PHONY: demo test fuzz bench-parse bench-srtp bench-machine bench-dht bench-scale format lint interop-opendht interop-accounts interop-jami test-namespace test-lan test-sound
 
 demo:
 	@scripts/demo
@@ -11,6 +11,10 @@ fuzz:
 	@scripts/fuzz $(SECONDS)
 bench-parse bench-srtp bench-machine: bench-%:
 	@scripts/bench $*
+bench-dht:
+	@scripts/bench-dht
+bench-scale:
+	@scripts/bench-scale
 interop-opendht:
 	@scripts/interop-opendht
 interop-accounts:

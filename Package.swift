@@ -34,7 +34,8 @@ let package = Package(
     products: [
         .executable(name: "swiftlet", targets: ["Node"]),
         library("Swiftlet"), library("SwiftICE"), library("SwiftDHT"), library("SIPLite"), library("SecureChannel"),
-        library("MediaRTP"), library("AudioFiles"), library("AudioDevices"), library("EventLoop"), library("SansIO"),
+        library("MediaRTP"), library("AudioFiles"), library("AudioDevices"), library("EventLoop"), library("ICEDriver"),
+        library("SansIO"),
         library("Digests"), library("Simulator"), library("Compression"),
         library("FuzzTargets"),  // for Fuzz/, which cannot see targets
     ],
@@ -68,12 +69,13 @@ let package = Package(
         target("AudioFiles", ["CSndFile", "CSampleRate"]),
         target("Compression", ["CZlib"]),
         target("EventLoop", ["SansIO", "CLinux"]),
+        target("ICEDriver", ["SansIO", "SwiftICE", "EventLoop"]),
         target("AudioDevices", ["EventLoop", "CALSA"]),  // apart, so that embedders without sound do not link it
         target(
             "Swiftlet",
             [
                 "SansIO", "Digests", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP", "AudioFiles",
-                "Compression", "EventLoop", logging,
+                "Compression", "EventLoop", "ICEDriver", logging,
             ]),
         target("Simulator", ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP"]),
         .executableTarget(
@@ -105,6 +107,7 @@ let package = Package(
         tests("CompressionTests", ["Compression"]),
         tests("AudioDevicesTests", ["AudioDevices"]),
         tests("EventLoopTests", ["EventLoop", "SansIO"]),
+        tests("ICEDriverTests", ["ICEDriver", "EventLoop", "SwiftICE", "SansIO"]),
         tests(
             "SwiftletTests",
             ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP", "Compression"]),

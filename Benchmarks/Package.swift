@@ -20,6 +20,20 @@ let package = Package(
         .executableTarget(
             name: "dht-bench-host", dependencies: products("SansIO", "SwiftDHT", "EventLoop"), path: "DHT/Host",
             swiftSettings: settings),
+        .executableTarget(
+            name: "dht-bench-load", dependencies: products("SansIO", "EventLoop"), path: "DHT/Load",
+            swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
+        .executableTarget(
+            name: "dht-scale", dependencies: products("SansIO", "Simulator"), path: "DHT/Scale",
+            swiftSettings: settings),
+        // Many ICE sessions in one process, for the measurements beside it.
+        .executableTarget(
+            name: "ice-bench-host", dependencies: products("SansIO", "SwiftICE", "ICEDriver", "EventLoop"),
+            path: "ICE/Host", swiftSettings: settings),
+        // One side of a session, for the networks of Tests/Interop/nat.
+        .executableTarget(
+            name: "ice-peer", dependencies: products("SansIO", "SwiftICE", "ICEDriver", "EventLoop"),
+            path: "ICE/Peer", swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -225,10 +225,8 @@ private struct DHTNodeFuzz {
                 switch effect {
                 case .send(let bytes, let target):
                     try require(target.port != 0, "nothing is sent to nobody")
-                    guard let packet = try remember(bytes, target), let answer = Self.answer(to: packet, at: target)
-                    else {
-                        continue
-                    }
+                    let packet = try remember(bytes, target)
+                    guard let packet, let answer = Self.answer(to: packet, at: target) else { continue }
                     next += node.receive(answer.span, from: target, at: now)
                 case .finished(let operation, _):
                     try require(finished.insert(operation).inserted, "an operation ends once")

@@ -16,7 +16,6 @@
 #include <netdb.h>
 #include <stdint.h>
 #include <string.h>
-#include <signal.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -28,7 +27,6 @@ struct clinux_mmsghdr {
 extern int clinux_recvmmsg(int, struct clinux_mmsghdr *, unsigned, int, struct timespec *) __asm__("recvmmsg");
 extern int clinux_sendmmsg(int, struct clinux_mmsghdr *, unsigned, int) __asm__("sendmmsg");
 extern int clinux_accept4(int, struct sockaddr *, socklen_t *, int) __asm__("accept4");
-extern int clinux_pipe2(int *, int) __asm__("pipe2");
 extern const char *clinux_error_name(int) __asm__("strerrorname_np");
 extern const char *clinux_error_text(int) __asm__("strerrordesc_np");
 
@@ -40,6 +38,26 @@ static inline struct cmsghdr *clinux_cmsg_next(struct msghdr *message, struct cm
 static inline void *clinux_cmsg_data(struct cmsghdr *header) { return CMSG_DATA(header); }
 static inline size_t clinux_cmsg_space(size_t count) { return CMSG_SPACE(count); }
 static inline size_t clinux_cmsg_len(size_t count) { return CMSG_LEN(count); }
+// Room for one control message that says the length of each datagram in a train (UDP_SEGMENT).
+struct clinux_segment_control {
+    struct cmsghdr header;
+    uint16_t size;
+    uint16_t padding[3];
+};
+static inline void clinux_set_segment(struct msghdr *message, struct clinux_segment_control *control, uint16_t size) {
+    if (size == 0) {
+        message->msg_control = NULL;
+        message->msg_controllen = 0;
+        return;
+    }
+    memset(control, 0, sizeof *control);
+    control->header.cmsg_level = IPPROTO_UDP;
+    control->header.cmsg_type = 103;
+    control->header.cmsg_len = CMSG_LEN(sizeof control->size);
+    control->size = size;
+    message->msg_control = control;
+    message->msg_controllen = CMSG_SPACE(sizeof control->size);
+}
 static inline int clinux_timerslack(unsigned long nanoseconds) { return prctl(PR_SET_TIMERSLACK, nanoseconds); }
 static inline int clinux_name_thread(const char *name) { return prctl(PR_SET_NAME, name); }
 static inline int clinux_open_null(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
@@ -170,15 +188,6 @@ static inline int clinux_accept(int descriptor, struct clinux_address *address) 
     if (accepted >= 0) *address = clinux_unpack(&storage, length);
     return accepted;
 }
-static inline int clinux_signal_action(int signal, void (*handler)(int), struct sigaction *old) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = handler;
-    action.sa_flags = SA_RESTART;
-    sigemptyset(&action.sa_mask);
-    return sigaction(signal, &action, old);
-}
-static inline int clinux_signal_restore(int signal, const struct sigaction *old) { return sigaction(signal, old, NULL); }
 
 // Hidden behind _GNU_SOURCE in <netdb.h>.
 static const int clinux_no_data = -5;

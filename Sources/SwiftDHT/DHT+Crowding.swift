@@ -9,12 +9,21 @@ extension DHT {
         where isWanted: (RemoteNode) -> Bool
     ) -> [RemoteNode] {
         let few = Int(Spread.chance)
-        guard closest.count > few, let size = networks[family].plausibleSize(at: now),
-            Spread.isImplausible(closest[few].id.distance(to: target).fraction, in: size)
+        guard isCrowded(closest.map(\.id), around: target, family, at: now),
+            let size = networks[family].plausibleSize(at: now)
         else { return closest }
         let others = networks[family].nodes.closest(to: target, limit: closest.count - few) { node in
             isWanted(node) && !Spread.isImplausible(node.id.distance(to: target).fraction, in: size)
         }
         return closest.prefix(few) + others
+    }
+
+    /// Whether the closest nodes are so close to `target` that chance does not explain it.
+    func isCrowded(
+        _ closest: [NodeID], around target: InfoHash, _ family: IPAddress.Family, at now: Instant
+    ) -> Bool {
+        let few = Int(Spread.chance)
+        guard closest.count > few, let size = networks[family].plausibleSize(at: now) else { return false }
+        return Spread.isImplausible(closest[few].distance(to: target).fraction, in: size)
     }
 }

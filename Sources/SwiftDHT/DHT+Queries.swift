@@ -77,9 +77,12 @@ extension DHT {
     }
 
     private func closest(to target: InfoHash, _ family: IPAddress.Family, at now: Instant) -> [CompactNode] {
-        let closest = networks[family].closestGood(
-            to: target, limit: configuration.replication, configuration: configuration, at: now)
-        return mixing(closest, around: target, family, at: now, where: { $0.isGood(configuration, at: now) })
+        let freshness = Freshness(configuration, at: now)
+        let limit = configuration.replication
+        let closest = networks[family].nodes.closestGood(to: target, limit: limit, freshness)
+        guard isCrowded(closest.map(\.id), around: target, family, at: now) else { return closest }
+        let nodes = networks[family].nodes.closest(to: target, limit: limit) { $0.isGood(freshness) }
+        return mixing(nodes, around: target, family, at: now, where: { $0.isGood(freshness) })
             .map { CompactNode(id: $0.id, endpoint: $0.endpoint) }
     }
 

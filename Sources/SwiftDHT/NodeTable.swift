@@ -71,31 +71,41 @@ struct NodeTable: Sendable {
 
     /// Up to `limit` nodes for which `isWanted` holds, closest to `target` first.
     func closest(to target: NodeID, limit: Int, where isWanted: (RemoteNode) -> Bool) -> [RemoteNode] {
+        positions(closestTo: target, limit: limit) { isWanted(nodes[$0]) }.map { nodes[$0] }
+    }
+
+    /// Up to `limit` good nodes as others hear of them, closest to `target` first.
+    func closestGood(to target: NodeID, limit: Int, _ freshness: Freshness) -> [CompactNode] {
+        positions(closestTo: target, limit: limit) { nodes[$0].isGood(freshness) }
+            .map { CompactNode(id: nodes[$0].id, endpoint: nodes[$0].endpoint) }
+    }
+
+    /// The positions of up to `limit` nodes for whose positions `isWanted` holds, closest to `target` first.
+    private func positions(closestTo target: NodeID, limit: Int, where isWanted: (Int) -> Bool) -> [Int] {
         guard limit > 0 else { return [] }
         var prefix = longestPrefix(of: target, holding: limit)
         while true {
             let found = nearest(to: target, in: range(of: target, prefix: prefix), limit: limit, where: isWanted)
-            if found.count == limit || prefix == 0 { return found.map { nodes[$0.index] } }
+            if found.count == limit || prefix == 0 { return found }
             prefix -= 1
         }
     }
 
-    /// The positions of up to `limit` wanted nodes of a range, closest first.
     private func nearest(
-        to target: NodeID, in range: Range<Int>, limit: Int, where isWanted: (RemoteNode) -> Bool
-    ) -> [(distance: NodeID, index: Int)] {
-        var found: [(distance: NodeID, index: Int)] = []
+        to target: NodeID, in range: Range<Int>, limit: Int, where isWanted: (Int) -> Bool
+    ) -> [Int] {
+        var found: [Int] = []
         found.reserveCapacity(min(limit, range.count))
-        for index in range where isWanted(nodes[index]) {
-            let distance = nodes[index].id.distance(to: target)
+        for index in range where isWanted(index) {
+            let id = nodes[index].id
             var place = found.count
             if place == limit {
-                guard distance < found[limit - 1].distance else { continue }
+                guard id.isCloser(to: target, than: nodes[found[limit - 1]].id) else { continue }
                 found.removeLast()
                 place -= 1
             }
-            while place > 0, distance < found[place - 1].distance { place -= 1 }
-            found.insert((distance, index), at: place)
+            while place > 0, id.isCloser(to: target, than: nodes[found[place - 1]].id) { place -= 1 }
+            found.insert(index, at: place)
         }
         return found
     }

@@ -15,6 +15,8 @@ extension DHT {
             public var knownNodes: Int
             /// Those of them that answered lately.
             public var goodNodes: Int
+            /// How many nodes the network may have, this one among them.
+            public var estimatedSize: Int
         }
 
         /// The nodes of one range of identifiers.
@@ -114,7 +116,8 @@ extension DHT {
         }
         return Snapshot.Network(
             family: family, status: network.status, buckets: buckets, knownNodes: network.nodes.count,
-            goodNodes: network.nodes.nodes.count { $0.isGood(configuration, at: now) })
+            goodNodes: network.nodes.nodes.count { $0.isGood(configuration, at: now) },
+            estimatedSize: estimatedSize(of: family, at: now))
     }
 
     private func member(_ node: RemoteNode, at now: Instant) -> Snapshot.Node {
@@ -144,7 +147,7 @@ extension Storage {
         keys.prefix(limit).map { key in
             let entries = entries(at: key)
             return DHT.Snapshot.Shelf(
-                key: key, values: entries.count, bytes: entries.reduce(0) { $0 + $1.value.size })
+                key: key, values: entries.count, bytes: entries.reduce(0) { $0 + $1.packedSize })
         }
     }
 }

@@ -42,8 +42,12 @@ public struct Configuration: Hashable, Sendable {
     public var unidentifiedConnectionLimit = 16
     /// How many connections, of any kind, may exist.
     public var connectionLimit = 64
-    /// How long connections that lost stay open after the nomination, as an aggressive peer may send on another one.
-    public var linger = Duration.seconds(2)
+    /// How long connections that lost stay open after the nomination, as an aggressive peer may send on another one;
+    /// `nil` is until the session ends.
+    ///
+    /// A stock Jami peer (13.7.0) that sees one of a session's connections closed reads the others every half second only,
+    /// for as long as the session lasts.
+    public var linger: Duration?
     /// The most bytes of application data put in one frame on TCP; longer data is cut (RFC 4571 allows 65535).
     public var framePayloadLimit = 65_533
     /// The most bytes of application data kept per connection until a pair is selected.

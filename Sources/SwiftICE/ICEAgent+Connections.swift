@@ -167,10 +167,10 @@ extension ICEAgent {
         return considerNomination(pair.component, at: now)
     }
 
-    /// Sets when the connections that lost are closed.
+    /// Sets when the connections that lost are closed, if they are.
     mutating func linger(_ component: Int, at now: Instant) {
-        guard !timers.isSet(.linger(component: component)) else { return }
-        arm(.linger(component: component), after: configuration.linger, at: now)
+        guard let linger = configuration.linger, !timers.isSet(.linger(component: component)) else { return }
+        arm(.linger(component: component), after: linger, at: now)
     }
 
     /// Closes all connections of a component but the selected one and those the peer sends data on.

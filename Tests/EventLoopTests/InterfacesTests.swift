@@ -99,20 +99,4 @@ struct InterfacesTests {
         #expect(Errno.connectionRefused.description == "ECONNREFUSED (Connection refused)")
         #expect(Errno(rawValue: 99_999).description == "errno 99999")
     }
-
-    @Test("a signal arrives on the loop, and only one source exists at a time", .timeLimit(.minutes(1)))
-    func signals() async throws {
-        try await withLoop { loop in
-            let bench = Bench(on: loop)
-            let signal: SignalSource.Signal = try await bench.wait { done in
-                let source = try SignalSource([.user1], on: loop) { done($0) }
-                #expect(throws: Errno.busy) { try SignalSource([.hangUp], on: loop) { _ in } }
-                kill(getpid(), SIGUSR1)
-                return [source]
-            }
-            #expect(signal == .user1)
-            await bench.drop()
-            try await bench.run { try SignalSource([.user1], on: loop) { _ in }.close() }
-        }
-    }
 }

@@ -45,8 +45,8 @@ struct AskedNode {
         guard replies.isEmpty, sent.count == 1, sent[0].to == source, case .request = sent[0].packet.message else {
             return
         }
-        let pong = Packet(
-            .reply(Reply(sender: InfoHash(hashing: "\(source)"))), transaction: sent[0].packet.transaction)
+        let reply = Reply(sender: InfoHash(hashing: "\(source)"))
+        let pong = Packet(.reply(reply), transaction: sent[0].packet.transaction)
         sent = []
         take(dht.receive(pong.encoded.span, from: source, at: now))
     }

@@ -83,8 +83,8 @@ import Testing
     @Test func aPrefixOfTheInternetHasFewPlacesInTableAndBuckets() {
         var dht = node()
         for number in 0..<400 {
-            let peer = KnownNode(
-                id: id(number), endpoint: Endpoint(.v4(0x2000_0000 + UInt32(number % 250)), port: 4222))
+            let endpoint = Endpoint(.v4(0x2000_0000 + UInt32(number % 250)), port: 4222)
+            let peer = KnownNode(id: id(number), endpoint: endpoint)
             for effect in dht.insert([peer], at: .zero) {
                 guard case .send(let bytes, peer.endpoint) = effect, let packet = try? Packet(decoding: bytes) else {
                     continue
@@ -185,9 +185,8 @@ import Testing
             configuration: Configuration(), id: InfoHash(hashing: "node"), verifier: FakeKey(name: "any"),
             clock: World.clock, random: .seeded(1))
         for number in 0..<40 {
-            let peer = KnownNode(
-                id: InfoHash(hashing: "peer \(number)"),
-                endpoint: Endpoint(.v4(0x2000_0000 + UInt32(number) << 8), port: 9))
+            let endpoint = Endpoint(.v4(0x2000_0000 + UInt32(number) << 8), port: 9)
+            let peer = KnownNode(id: InfoHash(hashing: "peer \(number)"), endpoint: endpoint)
             for case .send(let bytes, peer.endpoint) in dht.insert([peer], at: .zero) {
                 guard let packet = try? Packet(decoding: bytes) else { continue }
                 let reply = Packet(.reply(Reply(sender: peer.id)), transaction: packet.transaction)

@@ -115,9 +115,9 @@ import Testing
         var table = RoutingTable()
         let own: NodeID
 
-        mutating func offer(_ id: NodeID, _ address: UInt32, replied: Bool = true, at now: Instant)
-            -> RoutingTable.Insertion
-        {
+        mutating func offer(
+            _ id: NodeID, _ address: UInt32, replied: Bool = true, at now: Instant
+        ) -> RoutingTable.Insertion {
             let node = KnownNode(id: id, endpoint: Endpoint(.v4(address), port: 1))
             if nodes[id] == nil { nodes.insert(RemoteNode(id: id, endpoint: node.endpoint)) }
             nodes.update(id) { ($0.heard, $0.replied) = (now, replied ? now : nil) }

@@ -291,13 +291,20 @@ struct ICEAgentTests {
         #expect(agent.checkList.pairs[0].state == .failed)
     }
 
-    @Test func losingConnectionsAreClosedAfterTheNomination() {
-        var network = network(3, .tcp)
+    @Test(arguments: [Duration.seconds(2), nil])
+    func losingConnectionsStayAsLongAsConfigured(linger: Duration?) {
+        var configuration = Configuration()
+        configuration.linger = linger
+        var network = network(3, .tcp, configuration: configuration)
         network.start(side: 0, after: .zero)
         network.start(side: 1, after: .zero)
         expectConnected(&network, 3, within: .seconds(5))
+        network.run(until: network.now.advanced(by: .seconds(60)))
         #expect(network.connects >= 2)
-        for side in 0..<2 { #expect(network.agents[side].connections.count == 1) }
+        for side in 0..<2 {
+            #expect((network.agents[side].connections.count == 1) == (linger != nil))
+            #expect(network.agents[side].state == .completed)
+        }
     }
 
     @Test func aLostConnectionFailsTheSession() {

@@ -65,8 +65,8 @@ struct Doings {
         var call = outgoing()
         _ = call.start(at: .zero)
         _ = call.gathered(bases, session: 0, at: .zero)
-        let first = Doings(call.reached("phone", on: FlowID(rawValue: 1), as: phone, at: .zero))
-        _ = call.reached("tablet", on: FlowID(rawValue: 2), as: tablet, at: .zero)
+        let first = Doings(call.reached("phone", on: FlowID(rawValue: 1), as: phone, traits: PeerTraits(), at: .zero))
+        _ = call.reached("tablet", on: FlowID(rawValue: 2), as: tablet, traits: PeerTraits(), at: .zero)
         guard case .invite(_, _, _, let offer)? = first.sip.first else { return (call, []) }
         return (call, offer)
     }
@@ -74,7 +74,8 @@ struct Doings {
     private func incoming() throws -> CallMachine {
         let offer = try SIPLite.SessionDescription(decoding: inviting().offer)
         return CallMachine(
-            from: peer, leg: phone, flow: FlowID(rawValue: 1), offer: offer, setting: setting(2), random: .seeded(2))
+            from: peer, leg: phone, flow: FlowID(rawValue: 1), traits: PeerTraits(), offer: offer, setting: setting(2),
+            random: .seeded(2))
     }
 
     // MARK: - Outgoing
@@ -82,7 +83,9 @@ struct Doings {
     @Test func devicesAreInvitedOnceTheMediaIsGathered() {
         var call = outgoing()
         #expect(Doings(call.start(at: .zero)).gathers == [0])
-        #expect(Doings(call.reached("phone", on: FlowID(rawValue: 1), as: phone, at: .zero)).sip.isEmpty)
+        #expect(
+            Doings(call.reached("phone", on: FlowID(rawValue: 1), as: phone, traits: PeerTraits(), at: .zero)).sip
+                .isEmpty)
         let doings = Doings(call.gathered(bases, session: 0, at: .zero))
         guard case .invite(phone, FlowID(rawValue: 1), "phone", _)? = doings.sip.first else {
             return #expect(Bool(false), "invited")
@@ -154,7 +157,10 @@ struct Doings {
         #expect(call.answered(tablet, description: answer, at: .zero).isEmpty)
         #expect(call.ended(tablet, because: .cancelled).isEmpty)
         #expect(call.noMoreDevices(because: .notFound, at: .zero).isEmpty)
-        #expect(call.reached("late", on: FlowID(rawValue: 9), as: SIPLite.CallID(rawValue: 9), at: .zero).isEmpty)
+        #expect(
+            call.reached(
+                "late", on: FlowID(rawValue: 9), as: SIPLite.CallID(rawValue: 9), traits: PeerTraits(), at: .zero
+            ).isEmpty)
         #expect(call.deadline == nil)
     }
 

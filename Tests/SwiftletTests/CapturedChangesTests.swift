@@ -27,7 +27,8 @@ import Testing
     private func answered() throws -> (CallMachine, String) {
         let offer = try SIPLite.SessionDescription(decoding: description("001-alice-INVITE.sip"))
         var call = CallMachine(
-            from: CallPair.peer, leg: Self.sip, flow: Self.flow, offer: offer, setting: CallPair.setting(2),
+            from: CallPair.peer, leg: Self.sip, flow: Self.flow, traits: PeerTraits(), offer: offer,
+            setting: CallPair.setting(2),
             random: .seeded(2))
         _ = call.start(at: .zero)
         _ = call.gathered(bases(0), session: 0, at: .zero)
@@ -40,7 +41,7 @@ import Testing
     private func calling() throws -> (CallMachine, String) {
         var call = CallMachine(calling: CallPair.peer, setting: CallPair.setting(1), random: .seeded(1))
         _ = call.start(at: .zero)
-        _ = call.reached("bob", on: Self.flow, as: Self.sip, at: .zero)
+        _ = call.reached("bob", on: Self.flow, as: Self.sip, traits: PeerTraits(), at: .zero)
         let offer = try #require(sent(call.gathered(bases(0), session: 0, at: .zero)).first)
         let effects = call.answered(Self.sip, description: try description("004-bob-200-OK-for-INVITE.sip"), at: .zero)
         #expect(Doings(effects).events == [.answered])
@@ -153,7 +154,8 @@ import Testing
     @Test func videoIsDeclinedWithPortZero() throws {
         let offer = try SIPLite.SessionDescription(decoding: description("045-alice-INVITE.sip"))
         var call = CallMachine(
-            from: CallPair.peer, leg: Self.sip, flow: Self.flow, offer: offer, setting: CallPair.setting(2),
+            from: CallPair.peer, leg: Self.sip, flow: Self.flow, traits: PeerTraits(), offer: offer,
+            setting: CallPair.setting(2),
             random: .seeded(2))
         _ = call.start(at: .zero)
         _ = call.gathered(bases(0), session: 0, at: .zero)

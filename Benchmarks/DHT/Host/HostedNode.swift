@@ -51,8 +51,9 @@ final class HostedNode {
         do throws(Errno) {
             let socket = try DatagramSocket(bindingTo: Endpoint(loopback, port: port))
             try? socket.requestBuffers(receive: 1 << 21, send: 1 << 21)
-            try socket.receive(on: memory.loop, into: memory.incoming, drained: { [unowned self] in settle() }) {
-                [unowned self] bytes, source in
+            // Closing the socket lets the handlers go, and with them the node.
+            try socket.receive(on: memory.loop, into: memory.incoming, drained: { [self] in settle() }) {
+                [self] bytes, source in
                 perform(dht.receive(bytes, from: source, at: memory.loop.now))
             }
             self.socket = socket
@@ -99,7 +100,8 @@ final class HostedNode {
             case .finished(let operation, let outcome):
                 guard let reply = replies.removeValue(forKey: operation) else { continue }
                 if case .completed = outcome { report(.done(reply, true)) } else { report(.done(reply, false)) }
-            case .row, .expired, .status, .observedAddress, .ignored: break
+            // All values here are plain, and nobody asks how the node is connected.
+            default: break
             }
         }
     }

@@ -78,7 +78,10 @@ extension DHTReport {
             let name = network.family.name
             facts.append(("known\(name)", .integer(network.knownNodes)))
             facts.append(("good\(name)", .integer(network.goodNodes)))
-            lines.append("\(name): \(network.knownNodes) nodes known, \(network.goodNodes) good")
+            facts.append(("size\(name)", .integer(network.estimatedSize)))
+            lines.append(
+                "\(name): \(network.knownNodes) nodes known, \(network.goodNodes) good, of about "
+                    + "\(network.estimatedSize) in the network")
         }
         let counters = snapshot.counters
         facts += [

@@ -31,6 +31,9 @@ struct DHTNodeCommand: AsyncParsableCommand {
             let inputs = inputs()
             let node = try await options.start(configuration, line: true)
             if let identity { tell(identity) }
+            for host in await node.unresolvedHosts {
+                options.printer.note("no address is known of \(host); the node goes on without it")
+            }
             let watch = Task { await follow(node) }
             let saving = Task { await save(node) }
             await obey(inputs, node)

@@ -41,6 +41,8 @@ struct DHTOptions: ParsableArguments {
     /// Starts a node that is to be used once, and waits until the network answers.
     func startShortly(identity: CertifiedKey? = nil) async throws -> DHTNode {
         var configuration = configuration(identity: identity)
+        // A node of this identity may run beside, and two of one identifier do not hear each other.
+        configuration.nodeID = .random()
         let remembered = try stateFile?.read()
         // What others stored with the node that wrote the file, and who it is, stays with it.
         configuration.state = remembered.map { DHT.State(id: .random(), nodes: $0.nodes) }

@@ -72,9 +72,14 @@ public struct MessagePackWriter: Sendable {
     @inlinable
     public mutating func write(ascii word: UInt64) {
         let count = (71 - word.leadingZeroBitCount) / 8
-        writer.write(0xA0 | UInt8(truncatingIfNeeded: count))
-        for shift in stride(from: 8 * (count - 1), through: 0, by: -8) {
-            writer.write(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
+        switch count {
+        case 1: writer.write(0xA100 | UInt16(truncatingIfNeeded: word))
+        case 3: writer.write(0xA300_0000 | UInt32(truncatingIfNeeded: word))
+        default:
+            writer.write(0xA0 | UInt8(truncatingIfNeeded: count))
+            for index in stride(from: count - 1, through: 0, by: -1) {
+                writer.write(UInt8(truncatingIfNeeded: word >> UInt64(8 * index)))
+            }
         }
     }
 

@@ -136,6 +136,7 @@ public struct Crawl: Machine {
         let packet: Packet
         do throws(WireError) { packet = try Packet(datagram) } catch { return [.ignored(.malformed(error))] }
         guard packet.network == configuration.network else { return [.ignored(.otherNetwork)] }
+        if case .request(let request) = packet.message { return answer(request, packet.transaction, to: source) }
         guard case .reply(let reply) = packet.message, let question = pending[packet.transaction],
             question.endpoint == source
         else { return [.ignored(.unsolicited)] }
@@ -173,6 +174,17 @@ public struct Crawl: Machine {
             }
         }
         return proceed(at: now)
+    }
+
+    /// Answers the ping of a node that is asked something: some want to know that an address is no lie first.
+    private func answer(_ request: Request, _ transaction: UInt32, to source: Endpoint) -> [Effect] {
+        guard case .ping = request.method, pending.values.contains(where: { $0.endpoint == source }) else {
+            return [.ignored(.unsolicited)]
+        }
+        let reply = Packet(
+            .reply(Reply(sender: id, observed: source.address)), transaction: transaction,
+            network: configuration.network, isClient: true, agent: configuration.agent)
+        return [.send(reply.encoded, to: source)]
     }
 
     private mutating func learn(_ endpoint: Endpoint, id: NodeID?) {
@@ -246,12 +258,11 @@ struct Density: Sendable {
     private var count = 0
 
     /// Adds the sorted distances of the closest nodes to one target.
-    ///
-    /// The farthest of k nodes stands where about k of them fit before it; (k - 1) over that part of all identifiers has
-    /// the number of nodes as its mean.
     mutating func add(_ distances: [NodeID]) {
-        guard let farthest = distances.last, distances.count > 1, farthest != .zero else { return }
-        sum += Double(distances.count - 1) / farthest.fraction
+        guard let farthest = distances.last,
+            let size = SizeEstimate.size(rank: distances.count, fraction: farthest.fraction)
+        else { return }
+        sum += size
         count += 1
     }
 

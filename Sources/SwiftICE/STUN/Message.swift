@@ -129,6 +129,11 @@ extension Message {
         entries.first { $0.counts && $0.type == type }.map(attribute)
     }
 
+    /// Every attribute of a type that counts, where a type may come more than once.
+    public func all(_ type: AttributeType) -> [Attribute] {
+        entries.filter { $0.counts && $0.type == type }.map(attribute)
+    }
+
     /// Whether an attribute is there and counts.
     public func has(_ type: AttributeType) -> Bool { entries.contains { $0.counts && $0.type == type } }
 

@@ -138,7 +138,7 @@ package struct CallMachine: Machine {
 
     /// A call from a peer, on one leg.
     package init(
-        from peer: AccountID, leg sip: SIPLite.CallID, flow: FlowID, traits: PeerTraits = PeerTraits(),
+        from peer: AccountID, leg sip: SIPLite.CallID, flow: FlowID, traits: PeerTraits,
         offer: SIPLite.SessionDescription, setting: Setting, random: RandomSource
     ) {
         self.init(
@@ -166,7 +166,7 @@ package struct CallMachine: Machine {
 
     /// The link to one of the peer's devices is ready for SIP.
     package mutating func reached(
-        _ device: String, on flow: FlowID, as sip: SIPLite.CallID, traits: PeerTraits = PeerTraits(), at now: Instant
+        _ device: String, on flow: FlowID, as sip: SIPLite.CallID, traits: PeerTraits, at now: Instant
     ) -> [Effect] {
         guard case .inviting = phase else { return [] }
         legs.append(Leg(flow: flow, sip: sip, device: device, traits: traits, isInvited: false))

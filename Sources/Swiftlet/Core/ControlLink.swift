@@ -1,79 +1,12 @@
 package import SansIO
 internal import SecureChannel
-package import SwiftICE
+internal import SwiftICE
 
 /// The way to one device: two ICE sessions raced, described to the peer through the DHT, and one of them secured.
 ///
 /// Whoever ends up controlling in a session is its TLS or DTLS client, and decides: TCP is preferred, UDP is taken when
 /// TCP failed or is late. The other side follows the first bytes of the client.
 package struct ControlLink: Machine {
-    package enum Effect: Hashable, Sendable {
-        /// Open sockets for this session on every usable address.
-        case gather(SessionTransport)
-        /// Carry these descriptions to the peer: as the request of an outgoing link, as the reply of an incoming one.
-        case describe(SessionOffer)
-        case network(SessionTransport, NetworkAction)
-        /// Start TLS or DTLS over the chosen session.
-        case secure(SecureRole, SessionTransport, pair: ICEAgent.SelectedPair)
-        /// Bytes that arrived for TLS or DTLS.
-        case secureInput([UInt8])
-        /// A session found a pair; for people to see.
-        case connected(SessionTransport, pair: ICEAgent.SelectedPair)
-        /// Close this session's sockets.
-        case release(SessionTransport)
-        case failed(Failure)
-        case ignored(Reason)
-    }
-
-    package enum SecureRole: Hashable, Sendable {
-        case client
-        case server
-    }
-
-    package enum Failure: Hashable, Sendable {
-        /// Nobody answered the request.
-        case noReply
-        /// The peer answered, but no path was found.
-        case noPath
-        /// A path was found, but nothing came of it in time.
-        case timedOut
-        /// The path in use broke.
-        case lost
-    }
-
-    package enum Reason: Hashable, Sendable {
-        case ice(ICEAgent.Reason)
-        /// A datagram that belongs to no session.
-        case stray
-        /// More early input than is kept.
-        case overflow
-    }
-
-    /// How long the steps may take.
-    package struct Timing: Hashable, Sendable {
-        /// From the request to the reply.
-        package var reply = Duration.seconds(30)
-        /// From the descriptions to the secured channel.
-        package var negotiation = Duration.seconds(60)
-        /// How much longer than UDP the preferred TCP may take in the first flow, whose peers are slow to begin.
-        package var grace = Duration.milliseconds(1500)
-        /// The same between two Swiftlets, which begin both at once.
-        package var racingGrace = Duration.milliseconds(300)
-
-        /// How long the peer of a link that was idle may show no sign of life when the link is used again.
-        package var doubt = Duration.seconds(3)
-
-        /// The times that suit stock peers.
-        package init() {}
-
-        func grace(in dialect: Dialect) -> Duration {
-            switch dialect {
-            case .direct: grace
-            case .multiplexed: racingGrace
-            }
-        }
-    }
-
     private enum Phase {
         case gathering
         case waitingForReply
@@ -86,33 +19,6 @@ package struct ControlLink: Machine {
         case reply
         case negotiation
         case grace
-    }
-
-    fileprivate struct Session {
-        enum State {
-            case gathering
-            case gathered
-            case running
-            case connected(ICEAgent.SelectedPair)
-            case failed
-        }
-
-        let transport: SessionTransport
-        var agent: ICEAgent
-        var state: State
-
-        init(
-            _ transport: SessionTransport, role: Role, configuration: SwiftICE.Configuration, random: RandomSource
-        ) {
-            self.transport = transport
-            agent = ICEAgent(configuration: configuration, role: role, components: 1, random: random)
-            state = .gathering
-        }
-
-        var pair: ICEAgent.SelectedPair? {
-            guard case .connected(let pair) = state else { return nil }
-            return pair
-        }
     }
 
     /// How many datagrams, or pieces of a stream, of a peer that is ahead of us are kept until we have a pair as well.
@@ -435,31 +341,11 @@ package struct ControlLink: Machine {
     }
 }
 
-extension ControlLink.Session {
-    fileprivate var isGathered: Bool {
-        if case .gathering = state { false } else { true }
-    }
-
-    fileprivate var hasFailed: Bool {
-        if case .failed = state { true } else { false }
-    }
-}
-
 /// The earlier of two deadlines, where `nil` is never.
 func earlier(_ left: Instant?, _ right: Instant?) -> Instant? {
     switch (left, right) {
     case (let left?, let right?): min(left, right)
     case (let left?, nil): left
     case (nil, let right): right
-    }
-}
-
-extension SessionOffer {
-    /// The description of one session.
-    subscript(transport: SessionTransport) -> SwiftICE.SessionDescription? {
-        switch transport {
-        case .tcp: tcp
-        case .udp: udp
-        }
     }
 }

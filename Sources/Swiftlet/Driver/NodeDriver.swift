@@ -1,4 +1,5 @@
 internal import EventLoop
+internal import ICEDriver
 internal import Logging
 internal import MediaRTP
 internal import SansIO

@@ -1,19 +1,37 @@
-internal import EventLoop
-internal import SansIO
-internal import SwiftICE
+package import EventLoop
+package import SansIO
+package import SwiftICE
 
 /// The sockets of one ICE session: UDP sockets or TCP listeners, one for each address and component, and connections.
 ///
 /// Lives on the loop's thread. What it hears goes to its owner through closures given at creation.
-final class SessionSockets {
-    struct Handlers {
+package final class SessionSockets {
+    package struct Handlers {
         /// A datagram arrived on the socket bound to the first endpoint, from the second.
-        var datagram: (Span<UInt8>, _ base: Endpoint, _ peer: Endpoint) -> Void
+        package var datagram: (Span<UInt8>, _ base: Endpoint, _ peer: Endpoint) -> Void
         /// A connection came in; `nil` refuses it.
-        var accept: (_ base: Endpoint, _ peer: Endpoint) -> ICEAgent.ConnectionID?
-        var connected: (ICEAgent.ConnectionID, _ local: Endpoint) -> Void
-        var bytes: (Span<UInt8>, ICEAgent.ConnectionID) -> Void
-        var disconnected: (ICEAgent.ConnectionID) -> Void
+        package var accept: (_ base: Endpoint, _ peer: Endpoint) -> ICEAgent.ConnectionID?
+        /// A connection stands.
+        package var connected: (ICEAgent.ConnectionID, _ local: Endpoint) -> Void
+        /// Bytes came on a connection.
+        package var bytes: (Span<UInt8>, ICEAgent.ConnectionID) -> Void
+        /// A connection could not be set up, ended or broke.
+        package var disconnected: (ICEAgent.ConnectionID) -> Void
+
+        /// Names the handlers.
+        package init(
+            datagram: @escaping (Span<UInt8>, _ base: Endpoint, _ peer: Endpoint) -> Void,
+            accept: @escaping (_ base: Endpoint, _ peer: Endpoint) -> ICEAgent.ConnectionID?,
+            connected: @escaping (ICEAgent.ConnectionID, _ local: Endpoint) -> Void,
+            bytes: @escaping (Span<UInt8>, ICEAgent.ConnectionID) -> Void,
+            disconnected: @escaping (ICEAgent.ConnectionID) -> Void
+        ) {
+            self.datagram = datagram
+            self.accept = accept
+            self.connected = connected
+            self.bytes = bytes
+            self.disconnected = disconnected
+        }
     }
 
     private let loop: EventLoop
@@ -22,7 +40,8 @@ final class SessionSockets {
     private var listeners: [StreamListener] = []
     private var streams: [ICEAgent.ConnectionID: StreamSocket] = [:]
 
-    init(on loop: EventLoop, handlers: Handlers) {
+    /// Creates sockets that live on `loop`.
+    package init(on loop: EventLoop, handlers: Handlers) {
         self.loop = loop
         self.handlers = handlers
     }
@@ -30,8 +49,11 @@ final class SessionSockets {
     // MARK: - Opening
 
     /// Binds a UDP socket to a free port of an address; `nil` where that is not possible.
-    func openDatagram(at address: Endpoint, batch: DatagramBatch) -> Endpoint? {
+    ///
+    /// - Parameter buffer: how many bytes each direction may queue in the kernel, which may grant less.
+    package func openDatagram(at address: Endpoint, batch: DatagramBatch, buffer: Int? = nil) -> Endpoint? {
         guard let socket = try? DatagramSocket(bindingTo: address.with(port: 0)) else { return nil }
+        if let buffer { try? socket.requestBuffers(receive: buffer, send: buffer) }
         let base = socket.localEndpoint
         let handler = handlers.datagram
         do throws(Errno) {
@@ -42,7 +64,7 @@ final class SessionSockets {
     }
 
     /// Listens on a free port of an address; `nil` where that is not possible.
-    func openListener(at address: Endpoint) -> Endpoint? {
+    package func openListener(at address: Endpoint) -> Endpoint? {
         var base: Endpoint?
         let accepted: (StreamSocket) -> Void = { [weak self] stream in
             guard let self, let base, let connection = handlers.accept(base, stream.remoteEndpoint) else { return }
@@ -58,37 +80,42 @@ final class SessionSockets {
 
     // MARK: - Using
 
-    func perform(_ action: NetworkAction) {
-        switch action {
-        case .send(let bytes, let base, let peer): send(bytes, from: base, to: peer)
-        case .connect(let connection, let base, let peer): connect(connection, from: base, to: peer)
-        case .write(let bytes, let connection):
-            // A connection that takes no more is broken or hopelessly slow.
-            guard let stream = streams[connection], (try? stream.write(bytes)) == nil else { return }
-            drop(connection)
-        case .disconnect(let connection): streams.removeValue(forKey: connection)?.close()
-        }
-    }
-
-    func send(_ bytes: [UInt8], from base: Endpoint, to peer: Endpoint) {
-        // The socket counts what it could not send; the protocols above repeat what matters.
+    /// Sends a datagram from the socket bound to `base`; the socket counts what it could not send, and the protocols
+    /// above repeat what matters.
+    package func send(_ bytes: [UInt8], from base: Endpoint, to peer: Endpoint) {
         try? datagramSockets[base]?.send(bytes, to: peer)
     }
 
-    func close() {
+    /// The socket bound to `base`, for those who send much.
+    package func datagramSocket(at base: Endpoint) -> DatagramSocket? { datagramSockets[base] }
+
+    /// Opens a connection from the address of `base`.
+    package func connect(_ connection: ICEAgent.ConnectionID, from base: Endpoint, to peer: Endpoint) {
+        guard let stream = try? StreamSocket(connectingTo: peer, from: base, on: loop) else {
+            return drop(connection)
+        }
+        keep(stream, as: connection)
+    }
+
+    /// Writes to a connection; one that takes no more is broken or hopelessly slow, and dropped.
+    package func write(_ bytes: [UInt8], on connection: ICEAgent.ConnectionID) {
+        guard let stream = streams[connection], (try? stream.write(bytes)) == nil else { return }
+        drop(connection)
+    }
+
+    /// Closes a connection.
+    package func disconnect(_ connection: ICEAgent.ConnectionID) {
+        streams.removeValue(forKey: connection)?.close()
+    }
+
+    /// Closes every socket.
+    package func close() {
         for socket in datagramSockets.values { socket.close() }
         for listener in listeners { listener.close() }
         for stream in streams.values { stream.close() }
         datagramSockets = [:]
         listeners = []
         streams = [:]
-    }
-
-    private func connect(_ connection: ICEAgent.ConnectionID, from base: Endpoint, to peer: Endpoint) {
-        guard let stream = try? StreamSocket(connectingTo: peer, from: base, on: loop) else {
-            return drop(connection)
-        }
-        keep(stream, as: connection)
     }
 
     private func keep(_ stream: StreamSocket, as connection: ICEAgent.ConnectionID) {

@@ -1,0 +1,32 @@
+import SansIO
+
+/// What the command line says.
+struct Options: Sendable {
+    var usesTCP = false
+    /// The STUN and TURN server; user `user`, password `pass`.
+    var server = IPAddress.v4(0x1400_000A)
+    var folder = ""
+    var me = ""
+    var other = ""
+    var usesRelays = false
+    var limit = Duration.seconds(12)
+
+    init?(_ arguments: some Sequence<String>) {
+        var words = Array(arguments)
+        while let option = words.first, option.hasPrefix("--") {
+            words.removeFirst()
+            switch option {
+            case "--tcp": usesTCP = true
+            case "--server":
+                guard let address = words.first.flatMap({ IPAddress($0) }) else { return nil }
+                server = address
+                words.removeFirst()
+            default: return nil
+            }
+        }
+        guard words.count == 5, let milliseconds = Int(words[4]), milliseconds > 0 else { return nil }
+        (folder, me, other) = (words[0], words[1], words[2])
+        usesRelays = words[3] == "1"
+        limit = .milliseconds(milliseconds)
+    }
+}

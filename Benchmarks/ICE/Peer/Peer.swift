@@ -1,0 +1,144 @@
+import EventLoop
+import Glibc
+import ICEDriver
+import SansIO
+import SwiftICE
+
+/// One side of the session. Lives on the loop's thread and ends the process.
+final class Peer {
+    private static let packets = 20
+    private static let interval = Duration.milliseconds(10)
+    /// How long a side goes on after it has everything, for the other one may not.
+    private static let farewell = Duration.milliseconds(400)
+
+    private let options: Options
+    private let loop: EventLoop
+    private var session: ICESession?
+    private let started: Instant
+    private var remoteRead: Instant?
+    private var gathered: Instant?
+    private var connected: Instant?
+    private var completed: Instant?
+    private var received = 0
+    private var sent = 0
+    private var isEnding = false
+
+    init(_ options: Options, on loop: EventLoop) {
+        self.options = options
+        self.loop = loop
+        started = loop.now
+    }
+
+    func start() {
+        var handlers = ICESession.Handlers()
+        handlers.gathered = { [self] in loop.schedule(at: loop.now) { self.tell() } }
+        handlers.writable = { [self] _ in
+            connected = loop.now
+            speak()
+        }
+        handlers.completed = { [self] in completed = loop.now }
+        handlers.received = { [self] _, _ in
+            received += 1
+            endIfDone()
+        }
+        handlers.failed = { [self] failure in finish(because: "\(failure)") }
+        let session = ICESession(
+            role: options.me < options.other ? .controlling : .controlled, configuration: configuration(), on: loop,
+            batch: DatagramBatch(slots: 16), handlers: handlers)
+        self.session = session
+        loop.schedule(at: started.advanced(by: options.limit)) { self.finish(because: "time is up") }
+        session.gather()
+    }
+
+    private func configuration() -> ICESession.Configuration {
+        var configuration = ICESession.Configuration()
+        configuration.usesUDP = !options.usesTCP
+        configuration.usesTCP = options.usesTCP
+        configuration.stunServers = [Endpoint(options.server, port: 3478)]
+        return configuration
+    }
+
+    // MARK: - The other side
+
+    /// Writes our description where the other side looks for it, whole or not at all.
+    private func tell() {
+        guard let session else { return }
+        gathered = loop.now
+        let (draft, path) = ("\(options.folder)/.\(options.me)", "\(options.folder)/\(options.me)")
+        guard let file = fopen(draft, "w") else { return finish(because: "cannot write \(draft)") }
+        fputs(session.localDescription.text, file)
+        fclose(file)
+        guard rename(draft, path) == 0 else { return finish(because: "cannot write \(path)") }
+        listen()
+    }
+
+    private func listen() {
+        guard let text = read("\(options.folder)/\(options.other)") else {
+            loop.schedule(at: loop.now.advanced(by: .milliseconds(1))) { self.listen() }
+            return
+        }
+        guard let remote = try? SessionDescription(text: text) else { return finish(because: "unreadable description") }
+        remoteRead = loop.now
+        session?.connect(to: remote)
+    }
+
+    private func read(_ path: String) -> String? {
+        guard let file = fopen(path, "r") else { return nil }
+        defer { fclose(file) }
+        let bytes = [UInt8](unsafeUninitializedCapacity: SessionDescription.lengthLimit) { buffer, count in
+            count = fread(buffer.baseAddress, 1, buffer.count, file)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    // MARK: - Data
+
+    private func speak() {
+        guard sent < Self.packets, let session else { return endIfDone() }
+        let packet = Array("packet \(sent) of \(options.me)".utf8)
+        if session.send(packet.span) { sent += 1 }
+        loop.schedule(at: loop.now.advanced(by: Self.interval)) { self.speak() }
+    }
+
+    private func endIfDone() {
+        guard !isEnding, sent == Self.packets, received >= Self.packets, completed != nil else { return }
+        isEnding = true
+        loop.schedule(at: loop.now.advanced(by: Self.farewell)) { self.finish(because: nil) }
+    }
+
+    // MARK: - The end
+
+    private func finish(because problem: String?) {
+        let pair = session?.selectedPair()
+        var fields = ["\"ok\":\(connected != nil && received > 0)"]
+        let times = [("gather_ms", started, gathered)] + [("connected_ms", connected), ("completed_ms", completed)].map {
+            ($0.0, remoteRead ?? started, $0.1)
+        }
+        for (name, start, end) in times {
+            guard let end else { continue }
+            fields.append("\"\(name)\":\(Double(start.duration(to: end).nanoseconds / 10_000) / 100)")
+        }
+        if let pair {
+            fields.append("\"local\":\"\(pair.local.kind.name)\",\"remote\":\"\(pair.remote.kind.name)\"")
+            fields.append("\"transport\":\"\(pair.local.transport.isTCP ? "tcp" : "udp")\"")
+            fields.append("\"family\":\(pair.local.endpoint.address.family == .v4 ? 4 : 6)")
+        }
+        fields.append("\"rx\":\(received),\"control\":\(session?.counters.controlSent ?? 0)")
+        if let problem { fields.append("\"end\":\"\(problem)\"") }
+        print("{\(fields.joined(separator: ","))}")
+        session?.close()
+        exit(connected != nil && received > 0 ? 0 : 1)
+    }
+}
+
+extension Candidate.Kind {
+    /// The word of a candidate line.
+    var name: String {
+        switch self {
+        case .host: "host"
+        case .serverReflexive: "srflx"
+        case .peerReflexive: "prflx"
+        case .relayed: "relay"
+        }
+    }
+}

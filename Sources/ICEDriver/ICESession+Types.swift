@@ -1,0 +1,64 @@
+public import SansIO
+public import SwiftICE
+
+extension ICESession {
+    /// What a session uses.
+    public struct Configuration {
+        /// The limits and intervals of the agent.
+        public var agent = SwiftICE.Configuration()
+        /// How many components the session has.
+        public var components = 1
+        /// Whether UDP sockets are opened.
+        public var usesUDP = true
+        /// Whether TCP listeners are opened.
+        public var usesTCP = false
+        /// The addresses sockets are bound to, best first; their ports are ignored. `nil` is those of the interfaces.
+        public var addresses: [Endpoint]?
+        /// The STUN servers each UDP socket asks for its address.
+        public var stunServers: [Endpoint] = []
+        /// How the servers are asked.
+        public var stunTiming = Retransmission()
+        /// How long gathering may take; what turns up later is told by ``Handlers/found``.
+        public var gatheringPatience = Duration.milliseconds(2_500)
+        /// How many bytes each direction of a UDP socket may queue in the kernel, which may grant less; `nil` is its default.
+        public var socketBuffer: Int?
+
+        /// Host candidates over UDP.
+        public init() {}
+    }
+
+    /// What a session tells its owner. Each is called on the loop's thread, and none after ``close()``.
+    public struct Handlers {
+        /// All our candidates are known, or took too long: ``localDescription`` is ready.
+        public var gathered: () -> Void = {}
+        /// A candidate turned up after `gathered`, to be told to a peer that takes them late (RFC 8838).
+        public var found: (Candidate) -> Void = { _ in }
+        /// Data of a component can be sent from now on.
+        public var writable: (_ component: Int) -> Void = { _ in }
+        /// A component has a pair, or a better one than before.
+        public var selected: (ICEAgent.SelectedPair, _ component: Int) -> Void = { _, _ in }
+        /// Every component has a pair.
+        public var completed: () -> Void = {}
+        /// Data of the peer came, valid during the call.
+        public var received: (Span<UInt8>, _ component: Int) -> Void = { _, _ in }
+        /// The session is over.
+        public var failed: (ICEAgent.Failure) -> Void = { _ in }
+
+        /// Handlers that do nothing.
+        public init() {}
+    }
+
+    /// What happened so far.
+    public struct Counters: Hashable, Sendable {
+        /// STUN messages sent to the peer or to servers.
+        public var controlSent = 0
+        /// Datagrams of application data handed up.
+        public var dataReceived = 0
+        /// Datagrams of application data the kernel took.
+        public var dataSent = 0
+        /// Datagrams dropped because they are not the peer's.
+        public var strangers = 0
+        /// Inputs the agent refused.
+        public var ignored = 0
+    }
+}

@@ -1,0 +1,242 @@
+public import EventLoop
+public import SansIO
+public import SwiftICE
+
+/// One ICE session over real sockets: what an ``ICEAgent`` decides, done on an event loop.
+///
+/// Order of use: create, ``gather()``, hand ``localDescription`` to the peer once `gathered` is called, ``connect(to:)``
+/// with the peer's, and ``send(_:component:)`` once `writable` is called. The peer's checks are answered all along. Loop
+/// thread only.
+public final class ICESession {
+    /// Where data of a component go, kept so that a datagram costs no look-up.
+    struct Route {
+        let base: Endpoint
+        let peer: Endpoint
+        let component: Int
+        let socket: DatagramSocket
+    }
+
+    let loop: EventLoop
+    let batch: DatagramBatch
+    let configuration: Configuration
+    let handlers: Handlers
+    var agent: ICEAgent
+    let gathering = Gathering()
+    /// What happened so far.
+    public internal(set) var counters = Counters()
+
+    private(set) lazy var sockets = SessionSockets(on: loop, handlers: socketHandlers())
+    private lazy var alarm = Alarm(on: loop) { [weak self] in self?.advance() }
+    private var waiting: [ICEAgent.Effect] = []
+    private var isPerforming = false
+    private var isClosed = false
+    /// By component, counted from 0: where data go, and where they last came from.
+    private var sending: [Route?]
+    private var receiving: [Route?]
+    private var isWritable: [Bool]
+
+    /// Prepares a session.
+    ///
+    /// - Parameter batch: memory for datagrams, which all sessions of a loop may share.
+    public init(
+        role: Role, configuration: Configuration = Configuration(), on loop: EventLoop, batch: DatagramBatch,
+        random: RandomSource = .system, handlers: Handlers
+    ) {
+        self.loop = loop
+        self.batch = batch
+        self.configuration = configuration
+        self.handlers = handlers
+        agent = ICEAgent(
+            configuration: configuration.agent, role: role, components: configuration.components, random: random)
+        sending = Array(repeating: nil, count: agent.components)
+        receiving = Array(repeating: nil, count: agent.components)
+        isWritable = Array(repeating: false, count: agent.components)
+    }
+
+    /// What to tell the peer.
+    public var localDescription: SessionDescription { agent.localDescription }
+
+    /// Where the session stands.
+    public var state: ICEAgent.State { agent.state }
+
+    /// The pair a component uses, if one is selected.
+    public func selectedPair(component: Int = 1) -> ICEAgent.SelectedPair? { agent.selectedPair(component: component) }
+
+    /// Starts the checks with what the peer told.
+    public func connect(to remote: SessionDescription) {
+        guard !isClosed else { return }
+        perform(agent.start(remote: remote, at: loop.now))
+    }
+
+    /// Takes candidates the peer told later.
+    public func addRemoteCandidates(_ candidates: [Candidate]) {
+        guard !isClosed else { return }
+        perform(agent.addRemoteCandidates(candidates, at: loop.now))
+    }
+
+    /// Ends the session and closes its sockets; no handler is called any more.
+    public func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        _ = agent.close()
+        alarm.set(nil)
+        sockets.close()
+        forgetRoutes()
+    }
+
+    // MARK: - Data
+
+    /// Sends one datagram; `false` when it was not sent, because there is no path or the kernel's queue is full.
+    @discardableResult
+    public func send(_ bytes: Span<UInt8>, component: Int = 1) -> Bool {
+        guard sending.indices.contains(component - 1) else { return false }
+        guard let route = sending[component - 1] else { return sendThroughAgent([UInt8](bytes), component) > 0 }
+        guard (try? route.socket.send(bytes, to: route.peer)) != nil else { return false }
+        counters.dataSent += 1
+        return true
+    }
+
+    /// Sends datagrams with few kernel calls; returns how many were sent, from the front.
+    @discardableResult
+    public func send(_ datagrams: [[UInt8]], component: Int = 1) -> Int {
+        guard sending.indices.contains(component - 1) else { return 0 }
+        guard let route = sending[component - 1] else {
+            return datagrams.reduce(0) { $0 + sendThroughAgent($1, component) }
+        }
+        let sent = try? route.socket.send(
+            datagrams.map { DatagramSocket.Datagram($0, to: route.peer) }, through: batch)
+        counters.dataSent += sent ?? 0
+        return sent ?? 0
+    }
+
+    /// Sends over a connection, or finds that there is no path.
+    private func sendThroughAgent(_ bytes: [UInt8], _ component: Int) -> Int {
+        guard agent.sendingPath(component: component) != nil else { return 0 }
+        perform(agent.send(bytes, component: component, at: loop.now))
+        counters.dataSent += 1
+        return 1
+    }
+
+    private func received(_ bytes: Span<UInt8>, on base: Endpoint, from peer: Endpoint) {
+        // First bytes of STUN are 0 to 3 (RFC 7983 §7), so most data need no closer look.
+        if bytes.count > 0, bytes[0] < 4, ICEAgent.isSTUN(bytes) {
+            if !gathering.receive(bytes, on: base, from: peer, at: loop.now, self) {
+                perform(agent.receive(bytes, on: base, from: peer, at: loop.now))
+            }
+            return
+        }
+        guard let component = component(of: base, from: peer) else { return counters.strangers += 1 }
+        counters.dataReceived += 1
+        handlers.received(bytes, component)
+    }
+
+    /// The component of data that came to a base, if they come from the peer.
+    private func component(of base: Endpoint, from peer: Endpoint) -> Int? {
+        for route in receiving {
+            if let route, route.peer == peer, route.base == base { return route.component }
+        }
+        guard agent.isPeer(peer), let component = gathering.component(of: base),
+            let socket = sockets.datagramSocket(at: base)
+        else { return nil }
+        receiving[component - 1] = Route(base: base, peer: peer, component: component, socket: socket)
+        return component
+    }
+
+    // MARK: - Effects
+
+    func advance() {
+        guard !isClosed else { return }
+        gathering.advance(to: loop.now, self)
+        perform(agent.advance(to: loop.now))
+    }
+
+    /// Carries out effects in the order they were wanted: those wanted meanwhile wait for the ones before them.
+    func perform(_ effects: [ICEAgent.Effect]) {
+        waiting += effects
+        guard !isPerforming else { return }
+        isPerforming = true
+        var next = 0
+        while next < waiting.count, !isClosed {
+            perform(waiting[next])
+            next += 1
+        }
+        waiting.removeAll(keepingCapacity: waiting.capacity <= 64)
+        isPerforming = false
+        guard !isClosed else { return }
+        followPaths()
+        setAlarm()
+    }
+
+    func setAlarm() {
+        guard !isClosed else { return }
+        alarm.set([agent.deadline, gathering.deadline].compactMap(\.self).min())
+    }
+
+    private func perform(_ effect: ICEAgent.Effect) {
+        switch effect {
+        case .send(let bytes, let base, let peer): send(bytes, from: base, to: peer)
+        case .connect(let connection, let base, let peer): sockets.connect(connection, from: base, to: peer)
+        case .write(let bytes, let connection): sockets.write(bytes, on: connection)
+        case .disconnect(let connection): sockets.disconnect(connection)
+        case .received(let bytes, let component):
+            counters.dataReceived += 1
+            handlers.received(bytes.span, component)
+        case .selected(let pair, let component): handlers.selected(pair, component)
+        case .completed: handlers.completed()
+        case .failed(let failure):
+            forgetRoutes()
+            handlers.failed(failure)
+        case .ignored: counters.ignored += 1
+        }
+    }
+
+    func send(_ bytes: [UInt8], from base: Endpoint, to peer: Endpoint) {
+        counters.controlSent += 1
+        sockets.send(bytes, from: base, to: peer)
+    }
+
+    /// Sends data where the agent would, and says so the first time it would.
+    private func followPaths() {
+        for component in 1...agent.components {
+            let path = agent.sendingPath(component: component)
+            if case .datagram(let base, let peer) = path, let socket = sockets.datagramSocket(at: base) {
+                let known = sending[component - 1]
+                if known?.base != base || known?.peer != peer {
+                    sending[component - 1] = Route(base: base, peer: peer, component: component, socket: socket)
+                }
+            } else {
+                sending[component - 1] = nil
+            }
+            if path != nil, !isWritable[component - 1] {
+                isWritable[component - 1] = true
+                handlers.writable(component)
+            }
+        }
+    }
+
+    private func forgetRoutes() {
+        sending = Array(repeating: nil, count: agent.components)
+        receiving = sending
+    }
+
+    private func socketHandlers() -> SessionSockets.Handlers {
+        SessionSockets.Handlers(
+            datagram: { [weak self] bytes, base, peer in self?.received(bytes, on: base, from: peer) },
+            accept: { [weak self] base, peer in
+                guard let self, !isClosed else { return nil }
+                return agent.accept(on: base, from: peer, at: loop.now)
+            },
+            connected: { [weak self] connection, local in
+                guard let self else { return }
+                perform(agent.connected(connection, local: local, at: loop.now))
+            },
+            bytes: { [weak self] bytes, connection in
+                guard let self else { return }
+                perform(agent.receive(bytes, on: connection, at: loop.now))
+            },
+            disconnected: { [weak self] connection in
+                guard let self else { return }
+                perform(agent.disconnected(connection, at: loop.now))
+            })
+    }
+}
