@@ -92,7 +92,9 @@ struct Answer {
             switch try reader.readString() {
             case "t": transaction = try reader.readInteger()
             case "r":
-                for _ in 0..<(try reader.readMapHeader()) { try read(try reader.readString(), from: &reader, in: bytes) }
+                for _ in 0..<(try reader.readMapHeader()) {
+                    try read(try reader.readString(), from: &reader, in: bytes)
+                }
             case "e": throw .malformed("error", at: reader.offset)
             default: try reader.skip()
             }

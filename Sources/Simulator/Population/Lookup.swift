@@ -12,7 +12,7 @@ struct Lookup {
     /// The depth of the node that sent the value first.
     private(set) var hops: Int?
     /// When the value came.
-    var found: Instant?
+    private(set) var found: Instant?
 
     init(key: InfoHash, started: Instant) { (self.key, self.started) = (key, started) }
 
@@ -23,6 +23,9 @@ struct Lookup {
         bytes += count
         if depths[target] == nil { depths[target] = 1 }
     }
+
+    /// The asker has the value.
+    mutating func noteValue(at now: Instant) { found = found ?? now }
 
     /// The asker receives a datagram.
     mutating func received(_ packet: Packet, bytes count: Int, from source: Endpoint) {

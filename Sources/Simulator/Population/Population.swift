@@ -60,7 +60,7 @@ public final class Population {
 
     private func enterAll() {
         for index in 0..<plan.nodes {
-            plan(.enter, at: now.advanced(by: plan.entry * index / max(1, plan.nodes)))
+            schedule(.enter, at: now.advanced(by: plan.entry * index / max(1, plan.nodes)))
         }
         run(for: plan.entry + .seconds(60))
     }
@@ -68,7 +68,7 @@ public final class Population {
     private func putAll() {
         let pause = Duration.seconds(120)
         for index in 0..<plan.values {
-            plan(.put, at: now.advanced(by: pause * index / max(1, plan.values)))
+            schedule(.put, at: now.advanced(by: pause * index / max(1, plan.values)))
         }
         run(for: pause + .seconds(30))
     }
@@ -76,10 +76,10 @@ public final class Population {
     private func change() {
         let replacements = Int(Double(plan.nodes * plan.churnPercentPerHour) / 100 * plan.duration.seconds / 3600)
         for index in 0..<replacements {
-            plan(.replace, at: now.advanced(by: plan.duration * index / max(1, replacements)))
+            schedule(.replace, at: now.advanced(by: plan.duration * index / max(1, replacements)))
         }
         for index in 0..<plan.lookups {
-            plan(.lookUp, at: now.advanced(by: plan.duration * index / max(1, plan.lookups)))
+            schedule(.lookUp, at: now.advanced(by: plan.duration * index / max(1, plan.lookups)))
         }
         (isMeasuring, sent) = (true, (0, 0))
         run(for: plan.duration)
@@ -101,7 +101,7 @@ public final class Population {
     }
 
     private func check() {
-        for index in keys.indices { plan(.check, at: now.advanced(by: .milliseconds(50 * index))) }
+        for index in keys.indices { schedule(.check, at: now.advanced(by: .milliseconds(50 * index))) }
         run(for: .milliseconds(50 * keys.count) + .seconds(40))
         report.lost = keys.count - Set(finished.filter { $0.lookup.found != nil }.map(\.lookup.key)).count
     }
@@ -149,7 +149,8 @@ public final class Population {
         let id = NodeID.random(using: &chance)
         return Resident(
             dht: DHT(id: id, clock: clock, random: chance), endpoint: Endpoint(.v4(lastAddress), port: 4222),
-            region: LatencyTable.region(using: &random), line: random.duration(in: .milliseconds(1)...(.milliseconds(15))))
+            region: LatencyTable.region(using: &random),
+            line: random.duration(in: .milliseconds(1)...(.milliseconds(15))))
     }
 
     private func enter() {
@@ -176,7 +177,7 @@ public final class Population {
 
     // MARK: Time and datagrams
 
-    private func plan(_ step: Step, at time: Instant) { agenda.insert(.step(step.rawValue), at: time) }
+    private func schedule(_ step: Step, at time: Instant) { agenda.insert(.step(step.rawValue), at: time) }
 
     private func run(for duration: Duration) {
         let end = now.advanced(by: duration)
@@ -212,7 +213,7 @@ public final class Population {
             switch effect {
             case .send(let bytes, let target): send(bytes, from: place, to: target)
             case .value(_, let operation):
-                if residents[place].lookups[operation]?.found == nil { residents[place].lookups[operation]?.found = now }
+                residents[place].lookups[operation]?.noteValue(at: now)
             case .finished(let operation, _):
                 guard let lookup = residents[place].lookups.removeValue(forKey: operation) else { continue }
                 finished.append((lookup, now))

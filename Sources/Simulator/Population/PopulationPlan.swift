@@ -1,5 +1,3 @@
-public import SansIO
-
 /// What a population of DHT nodes goes through.
 public struct PopulationPlan: Hashable, Sendable {
     /// How many nodes live at any time.
