@@ -55,5 +55,5 @@ for size in sizes {
         "\(Int((after.megabytes - before.megabytes) * 1024 / Double(size)))",
     ]
     print("| " + cells.joined(separator: " | ") + " |")
-    fflush(stdout)
+    fflush(nil)
 }
