@@ -1,10 +1,11 @@
 extension FuzzTarget {
     /// Every target: the parsers in the order of the layers, then whole machines.
     public static let all: [FuzzTarget] = [
-        messagePack, stun, candidate, sessionBlob, streamFraming, turnFraming, dhtPacket, dhtValue, certificateChain,
+        messagePack, stun, candidate, sessionBlob, streamFraming, turnFraming, xml, gatewayAnswer, dhtPacket, dhtValue,
+        certificateChain,
         sipMessage, sipFramer, sdp, mediaControl, profileCard, rtp, rtcp, callRequest, deviceAnnouncement,
         connectionRequest, trustRequest, instantMessage, accountArchive,
-        iceAgent, dhtNode, sipUserAgent, multiplexer, jitterBuffer, callMachine,
+        stunClient, turnClient, portMapper, iceAgent, dhtNode, sipUserAgent, multiplexer, jitterBuffer, callMachine,
         hostilePeer,
     ]
 }
