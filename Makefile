@@ -1,7 +1,7 @@
 # One-line faces of scripts/, for people used to make. Everything also works without it.
 SECONDS ?= 60
 
-.PHONY: demo test fuzz bench-parse bench-srtp bench-machine format lint interop-opendht interop-accounts interop-jami test-namespace test-sound
+.PHONY: demo test fuzz bench-parse bench-srtp bench-machine format lint interop-opendht interop-accounts interop-jami interop-ice test-namespace test-sound
 
 demo:
 	@scripts/demo
@@ -17,6 +17,8 @@ interop-accounts:
 	@scripts/interop-accounts
 interop-jami:
 	@scripts/interop-jami
+interop-ice:
+	@scripts/interop-ice
 test-namespace:
 	@scripts/test-namespace
 test-sound:
