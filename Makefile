@@ -1,7 +1,7 @@
 # One-line faces of scripts/, for people used to make. Everything also works without it.
 SECONDS ?= 60
 
-.PHONY: demo test fuzz bench-parse bench-srtp bench-machine bench-dht bench-scale bench-ice format lint interop-opendht interop-accounts interop-jami test-namespace test-lan test-sound nat-matrix nat-matrix-quick nat-check
+.PHONY: demo test fuzz bench-parse bench-srtp bench-machine bench-dht bench-scale bench-ice format lint interop-opendht interop-accounts interop-jami interop-ice test-namespace test-lan test-sound nat-matrix nat-matrix-quick nat-check
 
 demo:
 	@scripts/demo
@@ -21,6 +21,8 @@ interop-accounts:
 	@scripts/interop-accounts
 interop-jami:
 	@scripts/interop-jami
+interop-ice:
+	@scripts/interop-ice
 test-namespace:
 	@scripts/test-namespace
 test-lan:

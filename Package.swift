@@ -96,6 +96,9 @@ let package = Package(
             path: "Fuzz/Targets",
             swiftSettings: settings),
 
+        .executableTarget(
+            name: "InteropICE", dependencies: ["EventLoop", "SansIO", "SwiftICE"], path: "Tests/Interop/ice",
+            swiftSettings: testSettings),  // for scripts/interop-ice
         .target(name: "TestVectors", path: "Tests/TestVectors", swiftSettings: testSettings),
         tests("SansIOTests", ["SansIO"]),
         tests("DigestsTests", ["Digests"]),

@@ -1,11 +1,12 @@
 extension FuzzTarget {
     /// Every target: the parsers in the order of the layers, then whole machines.
     public static let all: [FuzzTarget] = [
-        messagePack, stun, candidate, sessionBlob, streamFraming, turnFraming, dhtPacket, dhtValue, dhtDiscovery,
-        dhtState, dhtReassembly, valuePolicy, certificateChain, revocationList,
+        messagePack, stun, candidate, sessionBlob, streamFraming, turnFraming, xml, gatewayAnswer, dhtPacket, dhtValue,
+        dhtDiscovery, dhtState, dhtReassembly, valuePolicy, certificateChain, revocationList,
         sipMessage, sipFramer, sdp, mediaControl, profileCard, rtp, rtcp, callRequest, deviceAnnouncement,
         connectionRequest, trustRequest, instantMessage, accountArchive,
-        iceAgent, iceNetwork, dhtNode, sipUserAgent, multiplexer, jitterBuffer, callMachine,
+        stunClient, turnClient, portMapper, iceAgent, iceNetwork, dhtNode, sipUserAgent, multiplexer, jitterBuffer,
+        callMachine,
         hostilePeer,
     ]
 }

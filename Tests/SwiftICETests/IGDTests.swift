@@ -170,6 +170,44 @@ struct IGDTests {
         #expect(told.contains(.failed(id, .noGateway)))
     }
 
+    @Test func aMappingThatIsBeingAskedForIsGivenBackAllTheSame() throws {
+        let recorded = try Self.recorded()
+        var configuration = PortMapper.Configuration()
+        configuration.description = "lab"
+        var mapper = PortMapper(
+            client: PortMapperTests.client, gateway: PortMapperTests.gateway, configuration: configuration,
+            random: .seeded(1))
+        _ = mapper.add(.udp, port: 9900, at: .zero)
+        var (actions, held, told) = ([String](), [(PortMapper.ConnectionID, String)](), [PortMapper.Effect]())
+        func take(_ effects: [PortMapper.Effect]) {
+            for effect in effects {
+                switch effect {
+                case .connect(let id, _): take(mapper.connected(id, at: .zero))
+                case .write(let bytes, let id):
+                    let request = String(decoding: bytes, as: UTF8.self)
+                    actions.append(String(request.prefix { $0 != "\r\n" }))
+                    guard !request.contains("#AddPortMapping") else {
+                        held.append((id, request))
+                        continue
+                    }
+                    take(mapper.receive(Array((recorded[request] ?? "").utf8), on: id, at: .zero))
+                default: told.append(effect)
+                }
+            }
+        }
+        take(mapper.start(at: .zero))
+        let answer = Array("HTTP/1.1 200 OK\r\nLOCATION: http://192.168.1.1:5000/rootDesc.xml\r\n\r\n".utf8)
+        take(mapper.receive(answer, from: PortMapperTests.gateway.with(port: 1900), at: .zero))
+        // The better ways do not answer.
+        while held.isEmpty, let next = mapper.deadline { take(mapper.advance(to: next)) }
+        let (id, request) = try #require(held.first)
+        take(mapper.close(at: .zero))
+        #expect(!told.contains(.closed))
+        let before = actions.count
+        take(mapper.receive(Array((recorded[request] ?? "").utf8), on: id, at: .zero))
+        #expect(actions.count == before + 1 && told.last == .closed)
+    }
+
     @Test(arguments: 0..<32 as Range<UInt64>) func mutatedAnswersNeverTrap(_ seed: UInt64) throws {
         let recorded = try Self.recorded()
         var stage = try stage { request in

@@ -48,6 +48,8 @@ struct HTTPHead: Hashable, Sendable {
 struct HTTPResponseReader: Sendable {
     /// The most bytes of a body.
     static let bodyLimit = 262_144
+    /// The most bytes of the line before a chunk.
+    static let chunkLineLimit = 64
 
     private enum Body: Hashable, Sendable {
         case counted(Int)
@@ -57,6 +59,10 @@ struct HTTPResponseReader: Sendable {
 
     private var buffer: [UInt8] = []
     private var head: (head: HTTPHead, body: Body, start: Int)?
+    /// How many bytes hold no end of the head, so that a peer that sends byte by byte costs no more than others.
+    private var searched = 0
+    /// What the chunks read so far hold, and where the next one begins.
+    private var chunked: (body: [UInt8], position: Int) = ([], 0)
 
     /// Takes bytes cut anywhere; returns the response once it is whole.
     mutating func receive(_ bytes: Span<UInt8>) throws(WireError) -> (head: HTTPHead, body: [UInt8])? {
@@ -69,7 +75,7 @@ struct HTTPResponseReader: Sendable {
         switch body {
         case .counted(let count):
             return buffer.count - start >= count ? (head, Array(buffer[start..<start + count])) : nil
-        case .chunked: return try chunks(from: start).map { (head, $0) }
+        case .chunked: return try readChunks() ? (head, chunked.body) : nil
         case .untilEnd: return nil
         }
     }
@@ -83,7 +89,7 @@ struct HTTPResponseReader: Sendable {
     }
 
     private mutating func readHead() throws(WireError) {
-        guard let end = endOfHead else {
+        guard let end = endOfHead() else {
             guard buffer.count <= HTTPHead.lengthLimit else {
                 throw .overLimit(.headerLength, limit: HTTPHead.lengthLimit)
             }
@@ -92,6 +98,7 @@ struct HTTPResponseReader: Sendable {
         let head = try HTTPHead(Array(buffer[..<end.lowerBound]))
         if head["transfer-encoding"]?.lowercased() == "chunked" {
             self.head = (head, .chunked, end.upperBound)
+            chunked.position = end.upperBound
         } else if let text = head["content-length"] {
             guard let count = Int(text), count >= 0 else { throw .malformed(.bodyLength, at: 0) }
             guard count <= Self.bodyLimit else { throw .overLimit(.bodyLength, limit: Self.bodyLimit) }
@@ -102,8 +109,10 @@ struct HTTPResponseReader: Sendable {
     }
 
     /// Where the empty line behind the head is.
-    private var endOfHead: Range<Int>? {
-        for index in buffer.indices.prefix(HTTPHead.lengthLimit) where buffer[index] == ASCII.lineFeed {
+    private mutating func endOfHead() -> Range<Int>? {
+        defer { searched = max(0, buffer.count - 2) }
+        for index in buffer.indices.dropFirst(searched).prefix(HTTPHead.lengthLimit)
+        where buffer[index] == ASCII.lineFeed {
             let rest = buffer[(index + 1)...].prefix(2)
             if rest.first == ASCII.lineFeed { return index..<index + 2 }
             if Array(rest) == [ASCII.carriageReturn, ASCII.lineFeed] { return index..<index + 3 }
@@ -111,27 +120,29 @@ struct HTTPResponseReader: Sendable {
         return nil
     }
 
-    /// The chunks joined, or `nil` while the last is missing.
-    private func chunks(from start: Int) throws(WireError) -> [UInt8]? {
-        var (body, position) = ([UInt8](), start)
-        while let feed = buffer[position...].firstIndex(of: ASCII.lineFeed) {
-            let size = buffer[position..<feed].prefix { $0 != UInt8(ascii: ";") }.trimmed
-            guard let count = Int(String(decoding: size, as: UTF8.self), radix: 16),
-                (0...Self.bodyLimit).contains(count)
-            else { throw .malformed(.chunk, at: position) }
-            if count == 0 { return body }
-            guard body.count + count <= Self.bodyLimit else { throw .overLimit(.bodyLength, limit: Self.bodyLimit) }
-            guard buffer.count >= feed + 1 + count + 2 else { return nil }
-            body += buffer[feed + 1..<feed + 1 + count]
-            position = feed + 1 + count
-            if buffer[position] == ASCII.carriageReturn { position += 1 }
-            guard position < buffer.count, buffer[position] == ASCII.lineFeed else {
-                throw .malformed(.chunk, at: position)
+    /// Reads the chunks that are whole; returns whether the last one was among them.
+    private mutating func readChunks() throws(WireError) -> Bool {
+        while let feed = buffer[chunked.position...].firstIndex(of: ASCII.lineFeed) {
+            let start = chunked.position
+            let size = buffer[start..<feed].prefix { $0 != UInt8(ascii: ";") }.trimmed
+            guard feed - start <= Self.chunkLineLimit, !size.isEmpty, size.first != UInt8(ascii: "+"),
+                let count = Int(String(decoding: size, as: UTF8.self), radix: 16), count >= 0
+            else { throw .malformed(.chunk, at: start) }
+            if count == 0 { return true }
+            guard count <= Self.bodyLimit - chunked.body.count else {
+                throw .overLimit(.bodyLength, limit: Self.bodyLimit)
             }
-            position += 1
+            var end = feed + 1 + count
+            guard buffer.count >= end + 2 else { return false }
+            if buffer[end] == ASCII.carriageReturn { end += 1 }
+            guard buffer[end] == ASCII.lineFeed else { throw .malformed(.chunk, at: end) }
+            chunked.body += buffer[feed + 1..<feed + 1 + count]
+            chunked.position = end + 1
         }
-        guard buffer.count - position <= 32 else { throw .malformed(.chunk, at: position) }
-        return nil
+        guard buffer.count - chunked.position <= Self.chunkLineLimit else {
+            throw .malformed(.chunk, at: chunked.position)
+        }
+        return false
     }
 }
 

@@ -119,8 +119,11 @@ struct IGDClient: Sendable {
     }
 
     mutating func unmap(_ key: MappingKey, at now: Instant) -> [GatewayEvent] {
-        guard phase == .ready, let port = ports[key] else { return [.unmapped(key)] }
         forget(key)
+        // One that is being asked for will stand by the time the gateway reads this.
+        var asked: UInt16?
+        if case .add(key, let port, _, _)? = exchange?.job { asked = port }
+        guard phase == .ready, let port = asked ?? ports[key] else { return [.unmapped(key)] }
         jobs.append(.delete(key, port: port))
         return next(at: now)
     }

@@ -397,6 +397,6 @@ extension PortMapper {
         guard phase != .closed else { return [] }
         phase = .closed
         timers = TimerTable()
-        return [.closed]
+        return (igd.exchange.map { [.close($0.id)] } ?? []) + [.closed]
     }
 }

@@ -65,6 +65,8 @@ public struct AttributeType: RawRepresentable, Hashable, Sendable {
     public static let connectionID = AttributeType(rawValue: 0x002A)
     /// A second family wanted of a relay (RFC 8656).
     public static let additionalAddressFamily = AttributeType(rawValue: 0x8000)
+    /// ADDITIONAL-ADDRESS-FAMILY under the number of its drafts, the only one coturn 4 knows.
+    public static let draftAdditionalAddressFamily = AttributeType(rawValue: 0x8032)
     /// Why a family was not given (RFC 8656).
     public static let addressErrorCode = AttributeType(rawValue: 0x8001)
     /// The algorithms a server offers.

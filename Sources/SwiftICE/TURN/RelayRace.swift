@@ -98,7 +98,9 @@ public struct RelayRace: Machine {
         resolving.remove(at: index)
         timers.cancel(.resolving(server))
         for endpoint in endpoints.interleavingFamilies().prefix(configuration.addressLimit) {
-            targets.append(Target(server: server, endpoint: endpoint))
+            // Only service records tell ports.
+            let isNamed = if case .name = servers[server].host { true } else { false }
+            targets.append(Target(server: server, endpoint: isNamed ? endpoint.with(port: servers[server].port) : endpoint))
         }
         return pace(at: now)
     }

@@ -30,7 +30,9 @@ extension TURNClient {
         switch request.families {
         case .v4: break
         case .v6: attributes.append(.requestedAddressFamily(.v6))
-        case .both: attributes.append(.additionalAddressFamily(.v6))
+        case .both:
+            attributes.append(.additionalAddressFamily(.v6))
+            attributes.append(.unknown(.draftAdditionalAddressFamily, [2, 0, 0, 0]))
         }
         switch wishedPort {
         case .any: break
