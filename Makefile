@@ -1,7 +1,7 @@
 # One-line faces of scripts/, for people used to make. Everything also works without it.
 SECONDS ?= 60
 
-.PHONY: demo test fuzz bench-parse bench-srtp bench-machine bench-dht bench-scale format lint interop-opendht interop-accounts interop-jami test-namespace test-lan test-sound
+.PHONY: demo test fuzz bench-parse bench-srtp bench-machine bench-dht bench-scale bench-ice format lint interop-opendht interop-accounts interop-jami test-namespace test-lan test-sound nat-matrix nat-matrix-quick nat-check
 
 demo:
 	@scripts/demo
@@ -27,6 +27,14 @@ test-lan:
 	@scripts/test-lan
 test-sound:
 	@scripts/test-sound
+nat-matrix:
+	@scripts/nat-matrix --table Documentation/NATMatrix.md
+nat-matrix-quick:
+	@scripts/nat-matrix --quick
+nat-check:
+	@scripts/nat-matrix --check
+bench-ice:
+	@scripts/bench-ice
 format:
 	@swift format -i -r Package.swift Sources Tests Fuzz Benchmarks Examples
 lint:

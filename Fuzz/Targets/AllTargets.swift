@@ -5,7 +5,7 @@ extension FuzzTarget {
         dhtState, dhtReassembly, valuePolicy, certificateChain, revocationList,
         sipMessage, sipFramer, sdp, mediaControl, profileCard, rtp, rtcp, callRequest, deviceAnnouncement,
         connectionRequest, trustRequest, instantMessage, accountArchive,
-        iceAgent, dhtNode, sipUserAgent, multiplexer, jitterBuffer, callMachine,
+        iceAgent, iceNetwork, dhtNode, sipUserAgent, multiplexer, jitterBuffer, callMachine,
         hostilePeer,
     ]
 }

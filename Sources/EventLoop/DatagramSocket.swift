@@ -178,10 +178,38 @@ extension DatagramSocket {
     /// One that is refused ends the run. Those longer than a slot of `batch` cannot be sent this way.
     /// - Throws: why the very first was refused; `.messageTooLong` when it does not fit a slot.
     public func send(_ datagrams: [Datagram], through batch: DatagramBatch) throws(Errno) -> Int {
+        try send(count: datagrams.count, through: batch) { start throws(Errno) in
+            try load(datagrams[start...].prefix(batch.slots), into: batch)
+        }
+    }
+
+    /// Sends many datagrams to one destination; see ``send(_:through:)``.
+    public func send(
+        _ contents: [[UInt8]], to destination: Endpoint, through batch: DatagramBatch
+    ) throws(Errno) -> Int {
+        let form = try kernelForm(of: destination)
+        return try send(count: contents.count, through: batch) { start throws(Errno) in
+            var loaded = 0
+            for content in contents[start...].prefix(batch.slots) {
+                guard content.count <= batch.slotSize else {
+                    guard loaded > 0 else { throw .messageTooLong }
+                    break
+                }
+                batch.load(content, to: form, into: loaded)
+                loaded += 1
+            }
+            return loaded
+        }
+    }
+
+    /// Sends `count` datagrams, of which `load` puts as many as fit into the batch, from a place on.
+    private func send(
+        count: Int, through batch: DatagramBatch, load: (_ start: Int) throws(Errno) -> Int
+    ) throws(Errno) -> Int {
         var sent = 0
-        while sent < datagrams.count {
+        while sent < count {
             do throws(Errno) {
-                let loaded = try load(datagrams[sent...].prefix(batch.slots), into: batch)
+                let loaded = try load(sent)
                 let taken = try batch.send(through: number(), count: loaded)
                 sent += taken
                 counters.sent += taken

@@ -14,7 +14,7 @@ final class Gathering {
 
     private enum Phase {
         case idle
-        case running(until: Instant)
+        case running(since: Instant)
         case done
     }
 
@@ -23,10 +23,19 @@ final class Gathering {
     private var questions: [Question] = []
 
     /// When ``advance(to:_:)`` next has something to do.
-    var deadline: Instant? {
+    func deadline(_ session: ICESession) -> Instant? {
         var deadlines = questions.map(\.request.deadline)
-        if case .running(let end) = phase { deadlines.append(end) }
+        if case .running(let start) = phase {
+            let waits = [session.configuration.mappingPatience, patience(session)]
+            deadlines += waits.map { start.advanced(by: $0) }.filter { $0 > session.loop.now }
+        }
         return deadlines.compactMap(\.self).min()
+    }
+
+    /// How long to wait for servers: less once there is a relay, through which every peer can be reached.
+    private func patience(_ session: ICESession) -> Duration {
+        let hasRelay = session.relays.contains { !$0.relayed.isEmpty }
+        return hasRelay ? session.configuration.patienceWithRelay : session.configuration.gatheringPatience
     }
 
     /// Whether ``ICESession/gather()`` was called.
@@ -40,10 +49,11 @@ final class Gathering {
     /// Opens sockets at all addresses, and asks the servers.
     func start(_ session: ICESession) -> [ICEAgent.Base] {
         let configuration = session.configuration
-        let now = session.loop.now
-        phase = .running(until: now.advanced(by: max(configuration.gatheringPatience, .zero)))
-        let addresses = configuration.addresses ?? (try? Interfaces.addresses())?.map(\.endpoint) ?? []
-        for address in addresses {
+        phase = .running(since: session.loop.now)
+        let found = configuration.addresses ?? (try? Interfaces.addresses())?.map(\.endpoint) ?? []
+        // A peer on the same link is reached at the other addresses as well, and each pair delays those behind it.
+        let wider = found.filter { !$0.address.isLinkLocal }
+        for address in wider.isEmpty ? found : wider {
             for component in 1...session.agent.components {
                 if configuration.usesUDP,
                     let endpoint = session.sockets.openDatagram(
@@ -98,9 +108,15 @@ final class Gathering {
         session.finishGatheringIfDone()
     }
 
-    /// Whether there is nothing to wait for at `now`; true once.
-    func finish(at now: Instant) -> Bool {
-        guard case .running(let end) = phase, questions.isEmpty || end <= now else { return false }
+    /// Whether there is nothing to wait for any more; true once.
+    func finish(_ session: ICESession) -> Bool {
+        guard case .running(let start) = phase else { return false }
+        let waited = start.duration(to: session.loop.now)
+        let isWaitingForServers = !questions.isEmpty || session.relays.contains { !$0.isSettled }
+        let isWaitingForGateways = session.mappings.contains { !$0.isSettled }
+        guard !isWaitingForServers || waited >= patience(session),
+            !isWaitingForGateways || waited >= session.configuration.mappingPatience
+        else { return false }
         phase = .done
         return true
     }
@@ -123,21 +139,28 @@ extension ICESession {
         for base in gathering.start(self) { perform(agent.addBase(base, at: loop.now)) }
         var random = RandomSource.system
         gathering.ask(self, random: &random)
+        startRelays()
+        startMappings()
         finishGatheringIfDone()
         setAlarm()
     }
 
     func learn(_ mapped: Endpoint, of base: ICEAgent.Base) {
+        addLate(mapped) { $0.addMapped(mapped, base: base, at: $1) }
+    }
+
+    /// Adds a candidate, and tells it if the others were told already.
+    func addLate(_ endpoint: Endpoint, _ add: (inout ICEAgent, Instant) -> [ICEAgent.Effect]) {
         let known = agent.localCandidates.count
-        perform(agent.addMapped(mapped, base: base, at: loop.now))
+        perform(add(&agent, loop.now))
         guard gathering.isDone, agent.localCandidates.count > known,
-            let candidate = agent.localCandidates.first(where: { $0.endpoint == mapped })
+            let candidate = agent.localCandidates.first(where: { $0.endpoint == endpoint })
         else { return }
         handlers.found(candidate)
     }
 
     func finishGatheringIfDone() {
-        guard gathering.finish(at: loop.now) else { return }
+        guard gathering.finish(self) else { return }
         handlers.gathered()
     }
 }

@@ -4,8 +4,9 @@ public import SwiftICE
 extension ICESession {
     /// What a session uses.
     public struct Configuration {
-        /// The limits and intervals of the agent.
-        public var agent = SwiftICE.Configuration()
+        /// The limits and intervals of the agent, with the shortest pacing RFC 8445 §14.2 allows: the time to a path that
+        /// is not the first to be tried is mostly that.
+        public var agent: SwiftICE.Configuration
         /// How many components the session has.
         public var components = 1
         /// Whether UDP sockets are opened.
@@ -18,13 +19,24 @@ extension ICESession {
         public var stunServers: [Endpoint] = []
         /// How the servers are asked.
         public var stunTiming = Retransmission()
+        /// The TURN servers, best first; a relay is kept for each component at one of them. TLS is not spoken yet.
+        public var turnServers: [TURNServer] = []
+        /// Whether gateways are asked to map the ports of our sockets.
+        public var mapsPorts = false
+        /// How long gathering waits for gateways.
+        public var mappingPatience = Duration.milliseconds(250)
+        /// How long gathering waits for servers once a relay stands.
+        public var patienceWithRelay = Duration.milliseconds(700)
         /// How long gathering may take; what turns up later is told by ``Handlers/found``.
         public var gatheringPatience = Duration.milliseconds(2_500)
         /// How many bytes each direction of a UDP socket may queue in the kernel, which may grant less; `nil` is its default.
         public var socketBuffer: Int?
 
         /// Host candidates over UDP.
-        public init() {}
+        public init() {
+            agent = SwiftICE.Configuration()
+            agent.pacing = .milliseconds(5)
+        }
     }
 
     /// What a session tells its owner. Each is called on the loop's thread, and none after ``close()``.

@@ -6,14 +6,22 @@ public import SwiftICE
 ///
 /// Order of use: create, ``gather()``, hand ``localDescription`` to the peer once `gathered` is called, ``connect(to:)``
 /// with the peer's, and ``send(_:component:)`` once `writable` is called. The peer's checks are answered all along. Loop
-/// thread only.
+/// thread only; a session that is let go is closed.
+///
+/// What the session makes refers to it without owning it, and ends with it: weak references would slow down every packet.
 public final class ICESession {
     /// Where data of a component go, kept so that a datagram costs no look-up.
-    struct Route {
+    private struct Route {
+        let base: Endpoint
+        let peer: Endpoint
+        let socket: DatagramSocket
+    }
+
+    /// Where data of a component came from.
+    private struct Origin {
         let base: Endpoint
         let peer: Endpoint
         let component: Int
-        let socket: DatagramSocket
     }
 
     let loop: EventLoop
@@ -22,18 +30,22 @@ public final class ICESession {
     let handlers: Handlers
     var agent: ICEAgent
     let gathering = Gathering()
+    /// One a component, or none.
+    var relays: [RelayDriver] = []
+    /// One a local address with a gateway.
+    var mappings: [MappingDriver] = []
     /// What happened so far.
     public internal(set) var counters = Counters()
 
     private(set) lazy var sockets = SessionSockets(on: loop, handlers: socketHandlers())
-    private lazy var alarm = Alarm(on: loop) { [weak self] in self?.advance() }
+    private lazy var alarm = Alarm(on: loop) { [unowned self] in advance() }
     private var waiting: [ICEAgent.Effect] = []
     private var isPerforming = false
     private var isClosed = false
-    /// By component, counted from 0: where data go, and where they last came from.
+    /// By component, counted from 0.
     private var sending: [Route?]
-    private var receiving: [Route?]
     private var isWritable: [Bool]
+    private var lastOrigin: Origin?
 
     /// Prepares a session.
     ///
@@ -49,8 +61,12 @@ public final class ICESession {
         agent = ICEAgent(
             configuration: configuration.agent, role: role, components: configuration.components, random: random)
         sending = Array(repeating: nil, count: agent.components)
-        receiving = Array(repeating: nil, count: agent.components)
         isWritable = Array(repeating: false, count: agent.components)
+    }
+
+    deinit {
+        // Nothing was opened before, and what is made on first use must not be made here.
+        if gathering.hasBegun { closeSockets() }
     }
 
     /// What to tell the peer.
@@ -65,12 +81,14 @@ public final class ICESession {
     /// Starts the checks with what the peer told.
     public func connect(to remote: SessionDescription) {
         guard !isClosed else { return }
+        permit(remote.candidates)
         perform(agent.start(remote: remote, at: loop.now))
     }
 
     /// Takes candidates the peer told later.
     public func addRemoteCandidates(_ candidates: [Candidate]) {
         guard !isClosed else { return }
+        permit(candidates)
         perform(agent.addRemoteCandidates(candidates, at: loop.now))
     }
 
@@ -79,9 +97,14 @@ public final class ICESession {
         guard !isClosed else { return }
         isClosed = true
         _ = agent.close()
+        if gathering.hasBegun { closeSockets() }
+        forgetRoutes()
+    }
+
+    private func closeSockets() {
         alarm.set(nil)
         sockets.close()
-        forgetRoutes()
+        closeHelpers()
     }
 
     // MARK: - Data
@@ -103,10 +126,9 @@ public final class ICESession {
         guard let route = sending[component - 1] else {
             return datagrams.reduce(0) { $0 + sendThroughAgent($1, component) }
         }
-        let sent = try? route.socket.send(
-            datagrams.map { DatagramSocket.Datagram($0, to: route.peer) }, through: batch)
-        counters.dataSent += sent ?? 0
-        return sent ?? 0
+        let sent = (try? route.socket.send(datagrams, to: route.peer, through: batch)) ?? 0
+        counters.dataSent += sent
+        return sent
     }
 
     /// Sends over a connection, or finds that there is no path.
@@ -125,20 +147,22 @@ public final class ICESession {
             }
             return
         }
-        guard let component = component(of: base, from: peer) else { return counters.strangers += 1 }
+        guard let component = component(of: base, from: peer) else { return strangerSpoke() }
+        deliver(bytes, component)
+    }
+
+    func deliver(_ bytes: Span<UInt8>, _ component: Int) {
         counters.dataReceived += 1
         handlers.received(bytes, component)
     }
 
+    func strangerSpoke() { counters.strangers += 1 }
+
     /// The component of data that came to a base, if they come from the peer.
     private func component(of base: Endpoint, from peer: Endpoint) -> Int? {
-        for route in receiving {
-            if let route, route.peer == peer, route.base == base { return route.component }
-        }
-        guard agent.isPeer(peer), let component = gathering.component(of: base),
-            let socket = sockets.datagramSocket(at: base)
-        else { return nil }
-        receiving[component - 1] = Route(base: base, peer: peer, component: component, socket: socket)
+        if let lastOrigin, lastOrigin.peer == peer, lastOrigin.base == base { return lastOrigin.component }
+        guard agent.isPeer(peer), let component = gathering.component(of: base) else { return nil }
+        lastOrigin = Origin(base: base, peer: peer, component: component)
         return component
     }
 
@@ -169,7 +193,7 @@ public final class ICESession {
 
     func setAlarm() {
         guard !isClosed else { return }
-        alarm.set([agent.deadline, gathering.deadline].compactMap(\.self).min())
+        alarm.set([agent.deadline, gathering.deadline(self)].compactMap(\.self).min())
     }
 
     private func perform(_ effect: ICEAgent.Effect) {
@@ -178,10 +202,11 @@ public final class ICESession {
         case .connect(let connection, let base, let peer): sockets.connect(connection, from: base, to: peer)
         case .write(let bytes, let connection): sockets.write(bytes, on: connection)
         case .disconnect(let connection): sockets.disconnect(connection)
-        case .received(let bytes, let component):
-            counters.dataReceived += 1
-            handlers.received(bytes.span, component)
-        case .selected(let pair, let component): handlers.selected(pair, component)
+        case .received(let bytes, let component): deliver(bytes.span, component)
+        case .selected(let pair, let component):
+            // From now on four bytes instead of 36 a packet (RFC 8656 §12.4).
+            if case .datagram(let base, let peer) = pair.path { relay(at: base)?.bindChannel(to: peer) }
+            handlers.selected(pair, component)
         case .completed: handlers.completed()
         case .failed(let failure):
             forgetRoutes()
@@ -192,7 +217,11 @@ public final class ICESession {
 
     func send(_ bytes: [UInt8], from base: Endpoint, to peer: Endpoint) {
         counters.controlSent += 1
-        sockets.send(bytes, from: base, to: peer)
+        if let relay = relay(at: base) {
+            relay.send(bytes, to: peer)
+        } else {
+            sockets.send(bytes, from: base, to: peer)
+        }
     }
 
     /// Sends data where the agent would, and says so the first time it would.
@@ -202,7 +231,7 @@ public final class ICESession {
             if case .datagram(let base, let peer) = path, let socket = sockets.datagramSocket(at: base) {
                 let known = sending[component - 1]
                 if known?.base != base || known?.peer != peer {
-                    sending[component - 1] = Route(base: base, peer: peer, component: component, socket: socket)
+                    sending[component - 1] = Route(base: base, peer: peer, socket: socket)
                 }
             } else {
                 sending[component - 1] = nil
@@ -216,26 +245,22 @@ public final class ICESession {
 
     private func forgetRoutes() {
         sending = Array(repeating: nil, count: agent.components)
-        receiving = sending
+        lastOrigin = nil
     }
 
     private func socketHandlers() -> SessionSockets.Handlers {
         SessionSockets.Handlers(
-            datagram: { [weak self] bytes, base, peer in self?.received(bytes, on: base, from: peer) },
-            accept: { [weak self] base, peer in
-                guard let self, !isClosed else { return nil }
-                return agent.accept(on: base, from: peer, at: loop.now)
+            datagram: { [unowned self] bytes, base, peer in received(bytes, on: base, from: peer) },
+            accept: { [unowned self] base, peer in
+                isClosed ? nil : agent.accept(on: base, from: peer, at: loop.now)
             },
-            connected: { [weak self] connection, local in
-                guard let self else { return }
+            connected: { [unowned self] connection, local in
                 perform(agent.connected(connection, local: local, at: loop.now))
             },
-            bytes: { [weak self] bytes, connection in
-                guard let self else { return }
+            bytes: { [unowned self] bytes, connection in
                 perform(agent.receive(bytes, on: connection, at: loop.now))
             },
-            disconnected: { [weak self] connection in
-                guard let self else { return }
+            disconnected: { [unowned self] connection in
                 perform(agent.disconnected(connection, at: loop.now))
             })
     }

@@ -39,6 +39,7 @@ package final class SessionSockets {
     private var datagramSockets: [Endpoint: DatagramSocket] = [:]
     private var listeners: [StreamListener] = []
     private var streams: [ICEAgent.ConnectionID: StreamSocket] = [:]
+    private var isClosed = false
 
     /// Creates sockets that live on `loop`.
     package init(on loop: EventLoop, handlers: Handlers) {
@@ -110,6 +111,7 @@ package final class SessionSockets {
 
     /// Closes every socket.
     package func close() {
+        isClosed = true
         for socket in datagramSockets.values { socket.close() }
         for listener in listeners { listener.close() }
         for stream in streams.values { stream.close() }
@@ -132,7 +134,10 @@ package final class SessionSockets {
     /// Reports the loss of a connection, after the effects that are being carried out.
     private func drop(_ connection: ICEAgent.ConnectionID) {
         streams.removeValue(forKey: connection)?.close()
-        _ = loop.schedule(at: loop.now) { [handlers] in handlers.disconnected(connection) }
+        loop.schedule(at: loop.now) { [weak self] in
+            guard let self, !isClosed else { return }
+            handlers.disconnected(connection)
+        }
     }
 
     private func lost(_ connection: ICEAgent.ConnectionID) {

@@ -28,6 +28,9 @@ struct SwiftletCommand: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+        } catch let code as ExitCode {
+            // The command has told why.
+            exit(withError: code)
         } catch  where exitCode(for: error) == .validationFailure {
             let cause = message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
             Printer(isJSON: false).note("\(cause) (see swiftlet --help)")

@@ -2,7 +2,7 @@ public import SansIO
 
 /// Storage maintenance: values that live long are given to closer nodes as they appear, and to others before leaving.
 extension DHT {
-    /// How many stored values are still to be handed over.
+    /// How many stored values are still to be handed over, keys not looked at yet counting as one.
     public var pendingHandovers: Int { handovers.count }
 
     /// Gives everything stored to the nodes closest to it, before this node leaves.

@@ -16,8 +16,8 @@ struct Handovers: Sendable {
     /// Whether every value is handed over, as the node is about to leave.
     var isLeaving = false
 
-    /// How many values wait or are under way.
-    var count: Int { waiting.count - firstWaiting + running.count }
+    /// How many values wait or are under way, and keys that are still to be looked at.
+    var count: Int { waiting.count - firstWaiting + running.count + sweep.count }
 
     /// Whether keys are left to be looked at.
     var isSweeping: Bool { !sweep.isEmpty }

@@ -19,13 +19,16 @@ public struct Foundation: Hashable, Sendable, CustomStringConvertible {
     /// without leading zeros, or for IPv6 a 32-bit hash of the address.
     ///
     /// UDP and TCP candidates of one base share it, which is harmless as they never meet in one pair.
-    public init(kind: Candidate.Kind, base: IPAddress) {
+    ///
+    /// - Parameter server: tells apart the servers that told addresses of one base, as what one tells may work where the
+    ///   word of another does not.
+    public init(kind: Candidate.Kind, base: IPAddress, server: Int = 0) {
         let word: UInt32 =
             switch base {
             case .v4(let word): word
             case .v6: CyclicRedundancyCheck.crc32(base.bytes)
             }
-        description = kind.letter + String(word, radix: 16)
+        description = kind.letter + String(word, radix: 16) + (server == 0 ? "" : "+\(server)")
     }
 
     /// A fresh label for a peer-reflexive candidate, different from every other one with overwhelming odds.

@@ -9,7 +9,9 @@ import Testing
     @Test(arguments: [false, true]) func twoSessionsConnectAndTalk(overTCP: Bool) async throws {
         let heard = try await onLoop { loop, done in
             let pair = Pair(on: loop, overTCP: overTCP)
-            pair.whenWritable = { for side in 0..<2 { pair.sessions[side].send([UInt8](repeating: 7, count: 100).span) } }
+            pair.whenWritable = {
+                for side in 0..<2 { pair.sessions[side].send([UInt8](repeating: 7, count: 100).span) }
+            }
             pair.whenHeard = { if pair.heard == [100, 100] { done(pair.heard) } }
             pair.connect()
         }

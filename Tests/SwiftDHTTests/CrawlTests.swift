@@ -24,7 +24,7 @@ struct CrawlTests {
             for effect in effects {
                 switch effect {
                 case .send(let bytes, let target):
-                    census.requestTimes.append(now)
+                    if case .request? = (try? Packet(decoding: bytes))?.message { census.requestTimes.append(now) }
                     guard case .v4(let word) = target.address else { continue }
                     let index = Int(word - 0x0A00_0001)
                     guard world.nodes.indices.contains(index), !world.dead.contains(index) else { continue }

@@ -11,6 +11,7 @@ import SwiftICE
 ///     remote TAG A DESCRIPTION         done TAG 1|0 MICROSECONDS, when data can be sent or never will
 ///     blast TAG A SIZE SECONDS BURST   done TAG SENT; BURST datagrams, one turn of the loop, and again
 ///     count TAG A                      done TAG RECEIVED; datagrams since the last count
+///     bare TAG SIZE SECONDS BURST      done TAG RECEIVED; the same between plain sockets, see BareSockets
 ///     control TAG A                    done TAG SENT; STUN messages sent so far
 ///     close TAG A                      done TAG 1
 final class Host {
@@ -62,6 +63,7 @@ final class Host {
         case "open" where words.count == 4: open(tag, words[2], words[3] == "controlling", at: now)
         case "remote" where words.count == 4: connect(tag, guest, words[3], at: now)
         case "blast" where words.count == 6: blast(tag, guest, words[3...])
+        case "bare" where words.count == 5: say("done", tag, bare(Array(words[2...])) ?? 0)
         case "count":
             say("done", tag, guest?.received ?? 0)
             guest?.received = 0
@@ -125,6 +127,16 @@ final class Host {
         let datagrams = Array(repeating: content, count: burst)
         continueBlast(
             session, datagrams, until: loop.now.advanced(by: .nanoseconds(Int64(seconds * 1e9))), sent: 0, tag)
+    }
+
+    private func bare(_ words: [Substring]) -> Int? {
+        guard let address = addresses.first, let size = Int(words[0]), let seconds = Double(words[1]),
+            let burst = Int(words[2]), (1...65_000).contains(size), burst > 0,
+            let sockets = try? BareSockets(at: address, buffer: 1 << 20)
+        else { return nil }
+        let end = loop.now.advanced(by: .nanoseconds(Int64(seconds * 1e9)))
+        return try? sockets.exchange(
+            [UInt8](repeating: UInt8(ascii: "x"), count: size), burst: burst, until: end, on: loop)
     }
 
     private func continueBlast(

@@ -3,8 +3,9 @@ import SansIO
 /// What the command line says.
 struct Options: Sendable {
     var usesTCP = false
-    /// The STUN and TURN server; user `user`, password `pass`.
-    var server = IPAddress.v4(0x1400_000A)
+    var mapsPorts = false
+    /// The addresses of the STUN and TURN server; user `user`, password `pass`.
+    var servers = [IPAddress.v4(0x1400_000A), .v6(high: 0x2001_0DB8_000F_0000, low: 0x10)]
     var folder = ""
     var me = ""
     var other = ""
@@ -17,9 +18,10 @@ struct Options: Sendable {
             words.removeFirst()
             switch option {
             case "--tcp": usesTCP = true
+            case "--map": mapsPorts = true
             case "--server":
                 guard let address = words.first.flatMap({ IPAddress($0) }) else { return nil }
-                server = address
+                servers = [address]
                 words.removeFirst()
             default: return nil
             }

@@ -54,7 +54,15 @@ final class Peer {
         var configuration = ICESession.Configuration()
         configuration.usesUDP = !options.usesTCP
         configuration.usesTCP = options.usesTCP
-        configuration.stunServers = [Endpoint(options.server, port: 3478)]
+        configuration.mapsPorts = options.mapsPorts
+        configuration.stunServers = options.servers.map { Endpoint($0, port: 3478) }
+        guard options.usesRelays else { return configuration }
+        let ways: [(TURNServer.Transport, UInt16)] = [(.udp, 3478), (.tcp, 3478), (.tcp, 443)]
+        configuration.turnServers = ways.flatMap { transport, port in
+            options.servers.map {
+                TURNServer(.address($0), port: port, transport: transport, username: "user", password: "pass")
+            }
+        }
         return configuration
     }
 
@@ -111,9 +119,11 @@ final class Peer {
     private func finish(because problem: String?) {
         let pair = session?.selectedPair()
         var fields = ["\"ok\":\(connected != nil && received > 0)"]
-        let times = [("gather_ms", started, gathered)] + [("connected_ms", connected), ("completed_ms", completed)].map {
-            ($0.0, remoteRead ?? started, $0.1)
-        }
+        let times =
+            [("gather_ms", started, gathered)]
+            + [("connected_ms", connected), ("completed_ms", completed)].map {
+                ($0.0, remoteRead ?? started, $0.1)
+            }
         for (name, start, end) in times {
             guard let end else { continue }
             fields.append("\"\(name)\":\(Double(start.duration(to: end).nanoseconds / 10_000) / 100)")

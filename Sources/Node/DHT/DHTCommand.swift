@@ -23,8 +23,8 @@ struct DHTCommand: AsyncParsableCommand {
         func run() async throws {
             try await options.output.run {
                 let identity = try identity.load()
-                key.tell(options.printer)
                 let node = try await options.startShortly(identity: identity)
+                key.tell(options.printer)
                 let updates = await node.get(key.hash, matching: query.query)
                 let report = DHTReport(printer: options.printer, fields: query.select)
                 let outcome = await report.follow(updates, of: node)
@@ -47,8 +47,8 @@ struct DHTCommand: AsyncParsableCommand {
             try await options.output.run {
                 let identity = try identity.load()
                 let interruptions = Interruption.stream()
-                key.tell(options.printer)
                 let node = try await options.startShortly(identity: identity)
+                key.tell(options.printer)
                 let updates = await node.listen(key.hash, matching: query.query)
                 let report = DHTReport(printer: options.printer, fields: query.select)
                 let watch = Task { _ = await report.follow(updates, of: node) }

@@ -47,8 +47,8 @@ struct DHTPutCommand: AsyncParsableCommand {
             let identity = try identity.load()
             let body = ValueBody(type: ValueType(rawValue: type), data: try data(), userType: userType)
             let interruptions = Interruption.stream()
-            key.tell(options.printer)
             let node = try await options.startShortly(identity: identity)
+            key.tell(options.printer)
             do {
                 let kind = encrypt.map(DHTValueKind.encrypted) ?? (sign ? .signed : .plain)
                 let value = try await DHTPutCommand.value(body, kind, id: valueID, at: key.hash, by: node)

@@ -136,6 +136,7 @@ public struct Crawl: Machine {
         let packet: Packet
         do throws(WireError) { packet = try Packet(datagram) } catch { return [.ignored(.malformed(error))] }
         guard packet.network == configuration.network else { return [.ignored(.otherNetwork)] }
+        if case .request(let request) = packet.message { return answer(request, packet.transaction, to: source) }
         guard case .reply(let reply) = packet.message, let question = pending[packet.transaction],
             question.endpoint == source
         else { return [.ignored(.unsolicited)] }
@@ -173,6 +174,17 @@ public struct Crawl: Machine {
             }
         }
         return proceed(at: now)
+    }
+
+    /// Answers the ping of a node that is asked something: some want to know that an address is no lie first.
+    private func answer(_ request: Request, _ transaction: UInt32, to source: Endpoint) -> [Effect] {
+        guard case .ping = request.method, pending.values.contains(where: { $0.endpoint == source }) else {
+            return [.ignored(.unsolicited)]
+        }
+        let reply = Packet(
+            .reply(Reply(sender: id, observed: source.address)), transaction: transaction,
+            network: configuration.network, isClient: true, agent: configuration.agent)
+        return [.send(reply.encoded, to: source)]
     }
 
     private mutating func learn(_ endpoint: Endpoint, id: NodeID?) {

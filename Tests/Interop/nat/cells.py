@@ -1,0 +1,137 @@
+"""The grid: which networks are tried, and what theory allows in each."""
+
+from dataclasses import dataclass
+
+import lab
+import router
+
+KINDS = ["public", "fullcone", "restricted", "portrestricted", "linux", "symmetric", "sequential"]
+BLOCKED = ["portrestricted/noudp", "portrestricted/only443"]
+
+DIRECT, RELAY, NONE = "direct", "relay", "none"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One network and one kind of session on it. Written TOPOLOGY[@delay=MS,jitter=MS,loss=PERCENT][:tcp]."""
+
+    topology: str
+    line: lab.Line = lab.Line()
+    tcp: bool = False
+    overlap: bool = False
+
+    @property
+    def name(self):
+        line = [(key, getattr(self.line, field)) for key, field in
+                (("delay", "delay_ms"), ("jitter", "jitter_ms"), ("loss", "loss_percent"))]
+        options = [f"{key}={value:g}" for key, value in line if value] + (["overlap"] if self.overlap else [])
+        return self.topology + ("@" + ",".join(options) if options else "") + (":tcp" if self.tcp else "")
+
+    @staticmethod
+    def read(text):
+        rest, _, transport = text.partition(":")
+        topology, _, options = rest.partition("@")
+        words = dict(word.partition("=")[::2] for word in options.split(",") if word)
+        overlap = words.pop("overlap", None) is not None
+        numbers = {key: float(value) for key, value in words.items()}
+        line = lab.Line(numbers.get("delay", 0), numbers.get("jitter", 0), numbers.get("loss", 0))
+        return Cell(topology, line, transport == "tcp", overlap)
+
+    @property
+    def expected(self):
+        """The best kind of pair that theory allows."""
+        a, b = lab.read_topology(self.topology)
+        if b.shares_router:
+            return DIRECT if b.kind == "same" or "hairpin" in a.flags else RELAY
+        if not families(a) & families(b):
+            return RELAY
+        if self.tcp:
+            return DIRECT if reaches(a, b, tcp=True) or reaches(b, a, tcp=True) else NONE
+        if blocks_udp(a) or blocks_udp(b):
+            return RELAY
+        if 6 in families(a) & families(b):
+            return DIRECT
+        return DIRECT if reaches(a, b) or reaches(b, a) else RELAY
+
+    @property
+    def ways(self):
+        """What else than UDP an agent needs for it."""
+        a, b = lab.read_topology(self.topology)
+        return {"mapping"} if "igd" in a.flags | b.flags else set()
+
+    def goal_ms(self, kind):
+        """How soon both sides should be able to send: round trips between them and to the servers, and some slack."""
+        peer, server = 2 * self.line.delay_ms, self.line.delay_ms
+        if kind == RELAY:
+            return 2 * peer + 2 * server + 20
+        a, b = lab.read_topology(self.topology)
+        is_crossing = not a.is_public and not b.is_public and not b.shares_router
+        return 2 * peer + (40 if is_crossing else 20)
+
+
+def families(side):
+    if "v6only" in side.flags:
+        return {6}
+    return {4, 6} if "dual" in side.flags else {4}
+
+
+def blocks_udp(side):
+    return not side.flags.isdisjoint({"noudp", "only443"})
+
+
+def behaviour(side):
+    """Mapping and filtering of the whole way out, the stricter of both NATs; a mapped port is open to everyone."""
+    if side.is_public or ("igd" in side.flags and not side.carrier):
+        return router.INDEPENDENT, router.INDEPENDENT
+    order = [router.INDEPENDENT, router.ADDRESS, router.PORT]
+    kinds = [router.KINDS[kind] for kind in (side.kind, side.carrier) if kind]
+    return (max((kind.mapping for kind in kinds), key=order.index),
+            max((kind.filtering for kind in kinds), key=order.index))
+
+
+def reaches(a, b, tcp=False):
+    """Whether packets of `a` get to `b`, once `b` has sent to where `a` says it is."""
+    mapping, filtering = behaviour(b)
+    if tcp:
+        # Without simultaneous open a side listens where it is public or has a mapped port, and the other may not be kept
+        # to port 443.
+        return mapping == filtering == router.INDEPENDENT and (b.is_public or "igd" in b.flags) \
+            and "only443" not in a.flags
+    if mapping != router.INDEPENDENT:
+        return False
+    # The port `a` sends from is known in advance only if its mapping is the same for everyone.
+    return filtering != router.PORT or behaviour(a)[0] == router.INDEPENDENT
+
+
+def grid():
+    """Every kind against every kind over UDP, then what is special."""
+    kinds = KINDS + BLOCKED
+    pairs = [f"{a}+{b}" for index, a in enumerate(kinds) for b in kinds[index:]]
+    return [Cell.read(text) for text in pairs + SPECIAL + OVER_TCP]
+
+
+SPECIAL = [
+    # Carrier NATs.
+    "portrestricted~fullcone+portrestricted", "linux~symmetric+fullcone", "linux~symmetric+linux~symmetric",
+    "linux~linux+linux~linux",
+    # Behind one router.
+    "linux+same", "portrestricted/hairpin+isolated", "symmetric+isolated",
+    # IPv6.
+    "portrestricted/dual+linux/dual", "symmetric/dual+symmetric/dual", "linux/v6only+portrestricted/dual",
+    "linux/v6only+portrestricted",
+    # Routers that map ports.
+    "symmetric/igd+portrestricted", "symmetric/igd+symmetric", "linux/igd~linux+symmetric",
+    # Both homes use the same addresses.
+    "portrestricted+portrestricted@overlap",
+    # Routers that refuse loudly.
+    "portrestricted/reject+linux/reject",
+    # Long and bad lines.
+    "portrestricted+portrestricted@delay=25,jitter=3", "portrestricted+portrestricted@delay=25,jitter=3,loss=10",
+    "portrestricted+symmetric@delay=25,jitter=3", "portrestricted+symmetric@delay=25,jitter=3,loss=10",
+    "symmetric+symmetric@delay=25,jitter=3", "symmetric+symmetric@delay=25,jitter=3,loss=10",
+]
+
+OVER_TCP = [
+    "public+public:tcp", "public+portrestricted:tcp", "public+symmetric:tcp", "public+portrestricted/noudp:tcp",
+    "linux/igd+symmetric:tcp",
+]

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Runs two ICE peers against each other over the whole grid and judges what they reached.
+
+Usage: matrix.py PEER [--quick] [--runs N] [--cells A,B] [--limit MS] [--json FILE] [--table FILE]
+
+PEER is run as PEER [--tcp] [--map] DIR ME OTHER TURN LIMIT_MS on both hosts and prints one JSON object. A cell is green when
+every run ended with data in both directions over the best kind of pair that theory allows. Times are shown beside their
+goals and judged by nobody, as they say as much about the machine.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import cells
+import lab
+import table
+
+
+def run_once(built, cell, peer, limit):
+    """One session; returns what both sides printed."""
+    folder = tempfile.mkdtemp(prefix="swiftlet-peer-")
+    options = (["--tcp"] if cell.tcp else []) + (["--map"] if "mapping" in cell.ways else [])
+    try:
+        processes = [
+            subprocess.Popen(
+                built.command(me, ["timeout", str(limit // 1000 + 10), peer, *options, folder, me, other, "1", str(limit)]),
+                stdout=subprocess.PIPE, text=True)
+            for me, other in ("ab", "ba")
+        ]
+        return [read(process.communicate()[0]) for process in processes]
+    finally:
+        shutil.rmtree(folder)
+
+
+def read(output):
+    try:
+        return json.loads(output.strip().splitlines()[-1])
+    except (IndexError, ValueError):
+        return {"ok": False, "end": "no result"}
+
+
+def kind(sides):
+    """What kind of pair a run ended with."""
+    if not all(side["ok"] for side in sides):
+        return cells.NONE
+    # With a relay in the pair one side at least sees it.
+    words = {side.get(end) for side in sides for end in ("local", "remote")}
+    return cells.RELAY if "relay" in words else cells.DIRECT
+
+
+def run_cell(cell, peer, runs, limit, seed):
+    a, b = lab.read_topology(cell.topology)
+    line = lab.Line(cell.line.delay_ms, cell.line.jitter_ms, cell.line.loss_percent, seed)
+    with lab.Lab(a, b, line, overlap=cell.overlap) as built:
+        if "mapping" in cell.ways:
+            time.sleep(0.3)  # for miniupnpd, which tells nobody when it listens
+        results = [run_once(built, cell, peer, limit) for _ in range(runs)]
+    reached = [kind(sides) for sides in results]
+    times = lambda key: sorted(
+        max(side[key] for side in sides) for sides in results if all(key in side for side in sides))
+    return {
+        "cell": cell.name, "expected": cell.expected, "reached": reached,
+        "green": all(one == cell.expected for one in reached), "goal_ms": cell.goal_ms(cell.expected),
+        "connected_ms": times("connected_ms"), "completed_ms": times("completed_ms"), "gather_ms": times("gather_ms"),
+        "control": sorted(sum(side.get("control", 0) for side in sides) for sides in results), "runs": results,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("peer")
+    parser.add_argument("--quick", action="store_true", help="one run of each cell")
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--cells", help="only these, separated by spaces")
+    parser.add_argument("--limit", type=int, default=12_000, help="milliseconds a session may take")
+    parser.add_argument("--json", help="write all results here")
+    parser.add_argument("--table", help="put the table of results into this document")
+    options = parser.parse_args()
+    chosen = [cells.Cell.read(text) for text in options.cells.split()] if options.cells else cells.grid()
+    runs = 1 if options.quick else options.runs
+    start, results = time.monotonic(), []
+    for cell in chosen:
+        # A cell in which theory allows nothing need not be waited for in full.
+        limit = options.limit if cell.expected != cells.NONE else min(options.limit, 3_000)
+        try:
+            result = run_cell(cell, os.path.abspath(options.peer), runs, limit, seed=len(results) + 1)
+        except lab.LabError as error:
+            result = {"cell": cell.name, "expected": cell.expected, "reached": [], "green": False, "error": str(error)}
+        results.append(result)
+        print(table.line(result), flush=True)
+    green = sum(result["green"] for result in results)
+    print(f"{green} of {len(results)} cells are green, {runs} runs each, {time.monotonic() - start:.0f} s")
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(results, file, indent=1)
+    if options.table:
+        table.replace(options.table, results, runs)
+    return green < len(results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
