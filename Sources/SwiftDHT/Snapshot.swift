@@ -15,6 +15,8 @@ extension DHT {
             public var knownNodes: Int
             /// Those of them that answered lately.
             public var goodNodes: Int
+            /// How many nodes the network may have, this one among them.
+            public var estimatedSize: Int
         }
 
         /// The nodes of one range of identifiers.
@@ -114,7 +116,8 @@ extension DHT {
         }
         return Snapshot.Network(
             family: family, status: network.status, buckets: buckets, knownNodes: network.nodes.count,
-            goodNodes: network.nodes.nodes.count { $0.isGood(configuration, at: now) })
+            goodNodes: network.nodes.nodes.count { $0.isGood(configuration, at: now) },
+            estimatedSize: estimatedSize(of: family, at: now))
     }
 
     private func member(_ node: RemoteNode, at now: Instant) -> Snapshot.Node {
