@@ -78,6 +78,7 @@ let package = Package(
                 "Compression", "EventLoop", "ICEDriver", logging,
             ]),
         target("Simulator", ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP"]),
+        target("ICESimulator", ["SansIO", "SwiftICE"]),
         .executableTarget(
             name: "Node",
             dependencies: [
@@ -90,7 +91,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP", "Compression", "Swiftlet",
-                "Simulator",
+                "Simulator", "ICESimulator",
             ],
             path: "Fuzz/Targets",
             swiftSettings: settings),
@@ -98,7 +99,7 @@ let package = Package(
         .target(name: "TestVectors", path: "Tests/TestVectors", swiftSettings: testSettings),
         tests("SansIOTests", ["SansIO"]),
         tests("DigestsTests", ["Digests"]),
-        tests("SwiftICETests", ["SwiftICE", "SansIO", "Digests"]),
+        tests("SwiftICETests", ["SwiftICE", "ICESimulator", "SansIO", "Digests"]),
         tests("SwiftDHTTests", ["SwiftDHT", "SansIO", "Digests"]),
         tests("SIPLiteTests", ["SIPLite", "SansIO"]),
         tests("SecureChannelTests", ["SecureChannel", "SansIO"]),

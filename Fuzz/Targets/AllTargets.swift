@@ -4,7 +4,7 @@ extension FuzzTarget {
         messagePack, stun, candidate, sessionBlob, streamFraming, turnFraming, dhtPacket, dhtValue, certificateChain,
         sipMessage, sipFramer, sdp, mediaControl, profileCard, rtp, rtcp, callRequest, deviceAnnouncement,
         connectionRequest, trustRequest, instantMessage, accountArchive,
-        iceAgent, dhtNode, sipUserAgent, multiplexer, jitterBuffer, callMachine,
+        iceAgent, iceNetwork, dhtNode, sipUserAgent, multiplexer, jitterBuffer, callMachine,
         hostilePeer,
     ]
 }

@@ -149,7 +149,7 @@ private struct ICEAgentFuzz {
             case .completed, .failed:
                 try require(!isOver || effect != .completed, "a session completes once")
                 isOver = true
-            case .received, .selected, .ignored: break
+            case .received, .selected, .lost, .permit, .resolve, .ignored: break
             }
         }
     }

@@ -41,10 +41,11 @@ final class CallAudio {
     func start() { tick() }
 
     func move(to plan: MediaPlan) -> Bool {
+        defer { self.plan = plan }
+        guard plan.localKey != self.plan.localKey || plan.remoteKey != self.plan.remoteKey else { return true }
         do throws(MediaError) { try session.move(toLocal: plan.localKey, remote: plan.remoteKey) } catch {
             return false
         }
-        self.plan = plan
         return true
     }
 

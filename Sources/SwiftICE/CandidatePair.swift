@@ -36,6 +36,12 @@ struct CandidatePair: Hashable, Sendable {
     var wasCheckedPlainly = false
     /// Our nominating check is under way.
     var isNominating = false
+    /// The number of the peer's last nomination of the pair, between peers that renominate.
+    var nomination: UInt32 = 0
+    /// Whether the relay of the local candidate lets the remote address through.
+    var isPermitted = true
+    /// When a check of ours last succeeded.
+    var lastVerified: Instant?
     var connectAttempts = 0
     var roleConflicts = 0
 
@@ -47,6 +53,10 @@ struct CandidatePair: Hashable, Sendable {
     var component: Int { local.component }
     var group: Group { Group(local: local.foundation, remote: remote.foundation) }
     var isValid: Bool { validLocal != nil }
+    /// Whether we open the connection, at least as well as the peer.
+    var opensConnections: Bool {
+        local.transport == .tcp(.active) || local.transport == .tcp(.simultaneousOpen)
+    }
     /// Whether a check of the pair is still to come or under way.
     var isOpen: Bool { state == .frozen || state == .waiting || state == .inProgress }
 
@@ -72,12 +82,13 @@ struct CandidatePair: Hashable, Sendable {
     /// The remote candidate as seen from `local` when the two may be checked, else `nil`.
     ///
     /// Same component, same family, link-local IPv6 only with its like on the same link (RFC 8445 §6.1.2.2), and for
-    /// TCP an active local candidate with a passive remote one: the other ways round, the peer connects.
+    /// TCP an active local candidate with a passive remote one: the other way round, the peer connects. Simultaneous-open
+    /// candidates go together.
     static func reachable(_ remote: Candidate, from local: Candidate) -> Candidate? {
         guard remote.component == local.component, remote.endpoint.address.family == local.endpoint.address.family
         else { return nil }
         switch (local.transport, remote.transport) {
-        case (.udp, .udp), (.tcp(.active), .tcp(.passive)): break
+        case (.udp, .udp), (.tcp(.active), .tcp(.passive)), (.tcp(.simultaneousOpen), .tcp(.simultaneousOpen)): break
         default: return nil
         }
         guard case .v6 = local.endpoint.address else { return remote }

@@ -22,6 +22,9 @@ struct CheckList: Hashable, Sendable {
 
     mutating func removeAll(where condition: (CandidatePair) -> Bool) { pairs.removeAll(where: condition) }
 
+    /// Drops every pair; identifiers are not used again.
+    mutating func clear() { pairs = [] }
+
     /// Adds a pair and returns its identifier, or the one of the pair that makes it redundant: same base, same remote
     /// transport address. Of the two, the remote candidate with the higher priority is kept.
     mutating func add(local: Candidate, remote: Candidate, role: Role) -> Int {
@@ -60,13 +63,13 @@ struct CheckList: Hashable, Sendable {
         var busy: Set<CandidatePair.Group> = []
         var succeeded: Set<CandidatePair.Group> = []
         for pair in pairs {
-            if pair.state == .waiting || pair.state == .inProgress { busy.insert(pair.group) }
+            if (pair.state == .waiting && pair.isPermitted) || pair.state == .inProgress { busy.insert(pair.group) }
             if pair.state == .succeeded { succeeded.insert(pair.group) }
         }
         let order = pairs.indices.sorted {
             (pairs[$0].component, pairs[$1].priority, $0) < (pairs[$1].component, pairs[$0].priority, $1)
         }
-        for index in order where pairs[index].state == .frozen {
+        for index in order where pairs[index].state == .frozen && pairs[index].isPermitted {
             let group = pairs[index].group
             guard succeeded.contains(group) || busy.insert(group).inserted else { continue }
             pairs[index].state = .waiting
@@ -80,7 +83,7 @@ struct CheckList: Hashable, Sendable {
         return bestWaiting()
     }
 
-    private func bestWaiting() -> Int? { Self.best(pairs.filter { $0.state == .waiting })?.id }
+    private func bestWaiting() -> Int? { Self.best(pairs.filter { $0.state == .waiting && $0.isPermitted })?.id }
 
     /// The pair of highest priority; of equals the oldest.
     static func best(_ pairs: [CandidatePair]) -> CandidatePair? {

@@ -11,6 +11,21 @@ public struct Configuration: Hashable, Sendable {
         public init() {}
     }
 
+    /// Which candidates are shown to the peer and checked from (RFC 8828 calls such choices modes).
+    public enum Policy: Hashable, Sendable, CaseIterable {
+        /// All.
+        case all
+        /// No address of the host's own interfaces is shown; they are checked from all the same.
+        case noHost
+        /// The peer sees addresses of relays only, and nothing arrives or leaves but over them.
+        case relayOnly
+    }
+
+    /// Which candidates are used.
+    public var policy = Policy.all
+    /// Whether TCP bases get a simultaneous-open candidate too (RFC 6544 §4.1); no stock Jami peer knows them.
+    public var opensSimultaneously = false
+
     /// The time between two ordinary checks (Ta of RFC 8445 §14.2).
     public var pacing = Duration.milliseconds(20)
     /// How many triggered checks may leave unpaced within ``triggeredWindow``.
@@ -29,6 +44,18 @@ public struct Configuration: Hashable, Sendable {
     public var keepalive = Duration.seconds(15)
     /// Consent checks, or `nil` to only answer those of the peer, as stock Jami does.
     public var consent: Consent? = Consent()
+
+    /// How long after the selection a peer's check from elsewhere is taken for the leftover of its search for paths.
+    public var settling = Duration.milliseconds(400)
+    /// The time between two questions whether a selected pair still works, at least; twice its round trip if that is more.
+    public var probeInterval = Duration.milliseconds(250)
+    /// How many such questions stay without an answer until other pairs are taken instead.
+    public var probeAttempts = 4
+
+    /// The time between two attempts of a simultaneous-open candidate to connect.
+    public var simultaneousRetryInterval = Duration.milliseconds(150)
+    /// How many times it tries again.
+    public var simultaneousRetries = 66
 
     /// How long a connection may take to be set up.
     public var connectTimeout = Duration.seconds(15)
@@ -57,6 +84,14 @@ public struct Configuration: Hashable, Sendable {
     public var localCandidateLimit = 31
     /// How many remote candidates a component may have, peer-reflexive ones included.
     public var remoteCandidateLimit = 64
+    /// How many of them may be peer-reflexive, so that replayed checks from many addresses crowd nothing out.
+    public var peerReflexiveLimit = 16
+    /// How many addresses may be let through on relays.
+    public var permissionLimit = 64
+    /// How many names of the peer may be under resolution.
+    public var resolutionLimit = 8
+    /// How long the resolution of a name may take.
+    public var resolutionTimeout = Duration.seconds(5)
     /// How many pairs are checked at most (RFC 8445 §6.1.2.5).
     public var pairLimit = 100
     /// How many checks of each component are remembered while the remote description is not known.

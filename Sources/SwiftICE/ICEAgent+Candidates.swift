@@ -2,10 +2,33 @@ public import SansIO
 
 extension ICEAgent {
     /// Our candidates, most useful first, for the peer: the first address of each family, then mapped and relayed
-    /// addresses, then the rest, as some peers read only so many.
-    public var localCandidates: [Candidate] {
-        locals.indices.sorted { (usefulness(of: $0), $0) < (usefulness(of: $1), $1) }.map { locals[$0].candidate }
+    /// addresses, then the rest, as some peers read only so many. What ``Configuration/policy`` hides is left out.
+    public var localCandidates: [Candidate] { usefulOrder.map { shown(locals[$0].candidate) } }
+
+    /// The places of the candidates that may be shown, most useful first.
+    var usefulOrder: [Int] {
+        locals.indices.filter { isShown(locals[$0].candidate) }
+            .sorted { (usefulness(of: $0), $0) < (usefulness(of: $1), $1) }
     }
+
+    private func isShown(_ candidate: Candidate) -> Bool {
+        switch configuration.policy {
+        case .all: true
+        case .noHost: candidate.kind != .host
+        case .relayOnly: candidate.kind == .relayed
+        }
+    }
+
+    /// A candidate as the peer may see it: without the base where that is to stay hidden (RFC 8839 §5.1).
+    func shown(_ candidate: Candidate) -> Candidate {
+        guard configuration.policy != .all, candidate.related != nil else { return candidate }
+        var candidate = candidate
+        candidate.related = Endpoint(.unspecified(candidate.endpoint.address.family), port: Candidate.discardPort)
+        return candidate
+    }
+
+    /// Whether a base may be used at all.
+    func isAllowed(_ base: Base) -> Bool { configuration.policy != .relayOnly || base.kind == .relayed }
 
     /// What to tell the peer.
     public var localDescription: SessionDescription {
@@ -27,31 +50,35 @@ extension ICEAgent {
         }
     }
 
-    /// Adds a bound socket: one candidate for UDP, a passive and an active one for TCP.
+    /// Adds a bound socket: one candidate for UDP, a passive and an active one for TCP, and a simultaneous-open one where
+    /// configured.
     ///
-    /// Earlier bases get higher priorities; see ``Priority/interleaved(_:)``. Legal before and after the start.
+    /// Earlier bases get higher priorities; see ``Priority/interleaved(_:)``. Legal before and after the start; a base
+    /// added when every component has its pair is used when one is lost, or to find a better one.
     public mutating func addBase(_ base: Base, at now: Instant) -> [Effect] {
-        guard state == .new || state == .checking else { return [.ignored(.wrongState)] }
+        guard isAlive else { return [.ignored(.wrongState)] }
         guard (1...components).contains(base.component), Self.isUsable(base.endpoint),
             base.kind == .host || base.kind == .relayed,
             !bases.contains(where: {
                 $0.endpoint == base.endpoint && $0.transport == base.transport
             })
         else { return [.ignored(.unusableCandidate)] }
-        let transports: [Candidate.Transport] =
+        var transports: [Candidate.Transport] =
             switch (base.transport, base.kind) {
             case (.udp, _): [.udp]
             case (.tcp, .relayed): [.tcp(.passive)]
             case (.tcp, _): [.tcp(.passive), .tcp(.active)]
             }
+        if configuration.opensSimultaneously, base.transport == .tcp, base.kind == .host {
+            transports.append(.tcp(.simultaneousOpen))
+        }
         guard roomForLocals(base.component) >= transports.count else { return [.ignored(.overLimit)] }
         bases.append(base)
         for transport in transports {
             let port = transport == .tcp(.active) ? Candidate.discardPort : base.endpoint.port
             addLocal(base, base.endpoint.with(port: port), transport, base.kind)
         }
-        formPairs()
-        return pace(at: now)
+        return formPairs() + pace(at: now)
     }
 
     /// Adds a server-reflexive candidate learnt elsewhere: from a STUN server, a port mapping, or other peers.
@@ -62,7 +89,7 @@ extension ICEAgent {
     public mutating func addMapped(
         _ mapped: Endpoint, base: Base, tcp: Candidate.TCPRole = .passive, at now: Instant
     ) -> [Effect] {
-        guard state == .new || state == .checking else { return [.ignored(.wrongState)] }
+        guard isAlive else { return [.ignored(.wrongState)] }
         guard bases.contains(base) else { return [.ignored(.unknownBase)] }
         let mapped = tcp == .active && base.transport == .tcp ? mapped.with(port: Candidate.discardPort) : mapped
         guard Self.isUsable(mapped) else { return [.ignored(.unusableCandidate)] }
@@ -83,7 +110,8 @@ extension ICEAgent {
     ) -> Bool {
         let mine = locals.map(\.candidate).filter { $0.component == base.component }
         guard !mine.contains(where: { $0.endpoint == endpoint && $0.transport == transport }) else { return false }
-        let preference = UInt16(max(0, 65_535 - mine.count { $0.kind == kind }))
+        let taken = mine.filter { $0.kind == kind }.map { Priority.localPreference(of: $0.priority) }
+        let preference = (0...UInt16(taken.count)).map { .max - $0 }.first { !taken.contains($0) } ?? 0
         // Each further address of one socket was told by somebody else (RFC 8445 §5.1.1.3).
         let tellers = mine.count { $0.kind == .serverReflexive && $0.related == base.endpoint }
         let server = kind == .serverReflexive ? tellers : 0
@@ -96,28 +124,15 @@ extension ICEAgent {
         return true
     }
 
-    /// Adds candidates of the peer after the start.
-    public mutating func addRemoteCandidates(_ candidates: [Candidate], at now: Instant) -> [Effect] {
-        guard state == .checking else { return [.ignored(.wrongState)] }
-        let effects = learn(candidates)
-        formPairs()
-        return effects + pace(at: now)
-    }
-
     /// Whether the peer is reached over UDP at this address, as far as we know: it signalled it, or sent an authentic
-    /// check from it. Application data of others is none of the session's.
+    /// check from it, or a selected pair leads there. Application data of others is none of the session's.
     public func isPeer(_ source: Endpoint) -> Bool {
         let source = source.unmapped
+        if selections.contains(where: { $0?.checked.remote.endpoint == source }) { return true }
         let isKnown = remotes.contains {
             $0.transport == .udp && $0.endpoint.address == source.address && $0.endpoint.port == source.port
         }
         return isKnown || earlyChecks.contains { $0.source == source }
-    }
-
-    /// Tells that no more candidates will come; ``Configuration/patience`` starts anew.
-    public mutating func endOfRemoteCandidates(at now: Instant) {
-        guard state == .checking else { return }
-        arm(.patience, after: configuration.patience, at: now)
     }
 
     /// Keeps what is usable; a candidate that was known from a check only is given its signalled properties.
@@ -164,16 +179,29 @@ extension ICEAgent {
 
     /// Pairs every base with every remote candidate it may reach; server-reflexive candidates are checked from their
     /// base, so that their pairs are those of the base (RFC 8445 §6.1.2.4).
-    mutating func formPairs() {
-        guard state == .checking else { return }
-        for local in locals.map(\.candidate) where local.kind == .host || local.kind == .relayed {
-            guard selections[local.component - 1] == nil else { continue }
+    mutating func formPairs() -> [Effect] {
+        guard isChecking else { return [] }
+        let effects = askForPermissions()
+        for local in locals.map(\.candidate) where isCheckedFrom(local) {
             for remote in remotes {
-                guard let remote = CandidatePair.reachable(remote, from: local) else { continue }
-                _ = checkList.add(local: local, remote: remote, role: role)
+                guard let remote = CandidatePair.reachable(remote, from: local),
+                    isWorthChecking(CandidatePair(id: 0, local: local, remote: remote, role: role))
+                else { continue }
+                let id = checkList.add(local: local, remote: remote, role: role)
+                let isPermitted = isPermitted(local, to: remote.endpoint.address)
+                checkList.update(id) { $0.isPermitted = isPermitted }
             }
         }
         checkList.trim(to: configuration.pairLimit)
         checkList.unfreeze()
+        return effects
+    }
+
+    private func isCheckedFrom(_ local: Candidate) -> Bool {
+        switch local.kind {
+        case .host: configuration.policy != .relayOnly
+        case .relayed: true
+        case .serverReflexive, .peerReflexive: false
+        }
     }
 }

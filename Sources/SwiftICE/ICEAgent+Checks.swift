@@ -1,11 +1,9 @@
 internal import SansIO
 
 extension ICEAgent {
-    var isRunning: Bool { state == .checking || state == .completed }
-
     /// Sees to it that what is ready to be checked will be: now if the last check is long enough ago.
     mutating func pace(at now: Instant) -> [Effect] {
-        guard isRunning, !timers.isSet(.pacing), hasWork() else { return [] }
+        guard isChecking, !timers.isSet(.pacing), hasWork() else { return [] }
         if now >= nextTick { return tick(at: now) }
         timers.set(.pacing, at: nextTick)
         return []
@@ -18,7 +16,7 @@ extension ICEAgent {
 
     /// Makes one check: a triggered one first, else the best ordinary one (RFC 8445 §6.1.4.2).
     mutating func tick(at now: Instant) -> [Effect] {
-        guard isRunning else { return [] }
+        guard isChecking else { return [] }
         var effects: [Effect] = []
         if let pair = nextPair() {
             nextTick = now.advanced(by: max(configuration.pacing, .milliseconds(1)))
@@ -60,31 +58,37 @@ extension ICEAgent {
 
     /// Sends the check of a pair, or for TCP without a connection opens one first.
     mutating func check(_ id: Int, at now: Instant) -> [Effect] {
-        guard isRunning, let pair = checkList[id] else { return [] }
+        guard isChecking, let pair = checkList[id] else { return [] }
         timers.cancel(.reconnect(pair: id))
         if !pair.isNominating { checkList.update(id) { $0.state = .inProgress } }
         if let path = path(of: pair) {
-            return request(.check(nominating: pair.isNominating), pair: pair, over: path, at: now)
+            return request(.check(nominating: pair.isNominating), pair: pair, over: path, of: current, at: now)
         }
         if pair.connection != nil { return [] }
-        guard pair.local.transport == .tcp(.active) else { return pairFailed(id, at: now) }
+        guard pair.opensConnections else { return pairFailed(id, at: now) }
         return open(pair, at: now)
     }
 
     /// Sends a Binding request with a transaction of its own (RFC 8445 §7.2.4).
     mutating func request(
-        _ purpose: Transaction.Purpose, pair: CandidatePair, over path: Path, at now: Instant
+        _ purpose: Transaction.Purpose, pair: CandidatePair, over path: Path, of generation: Generation,
+        at now: Instant
     ) -> [Effect] {
-        guard let remoteCredentials, let remoteKey, makeRoomForTransaction() else { return [.ignored(.overLimit)] }
+        guard let remote = generation.remote, let remoteKey = generation.remoteKey, makeRoomForTransaction() else {
+            return [.ignored(.overLimit)]
+        }
         let id = TransactionID(random: &random)
         var builder = MessageBuilder(.request, .binding, id)
-        builder.add(.username("\(remoteCredentials.fragment):\(localCredentials.fragment)"))
+        builder.add(.username("\(remote.fragment):\(generation.local.fragment)"))
         builder.add(.priority(reflexivePriority(of: pair.local)))
         builder.add(role == .controlling ? .iceControlling(tieBreaker) : .iceControlled(tieBreaker))
-        if purpose.nominates { builder.add(.useCandidate) }
+        if purpose.nominates {
+            builder.add(.useCandidate)
+            if peer.renominates { builder.add(numberedNomination()) }
+        }
         builder.addIntegrity(remoteKey)
         let transaction = Transaction(
-            id: id, pair: pair.id, purpose: purpose, role: role, path: path,
+            id: id, pair: pair.id, purpose: purpose, remoteKey: remoteKey, role: role, path: path,
             request: builder.finishedWithFingerprint(), sentAt: now, timing: timing(over: path))
         if case .check = purpose {
             cancelTransactions(of: pair.id)
@@ -95,10 +99,23 @@ extension ICEAgent {
         return [transmit(transaction.request, over: path, at: now)]
     }
 
+    /// NOMINATION with the next number, so that of nominations that overtake each other the last one counts.
+    private mutating func numberedNomination() -> Attribute {
+        nominations &+= 1
+        var writer = ByteWriter(capacity: 4)
+        writer.write(nominations)
+        return .unknown(.nomination, writer.bytes)
+    }
+
     /// The priority of the peer-reflexive candidate a check may give birth to (RFC 8445 §7.1.1).
+    ///
+    /// Each kind counts its local preferences down from the same number; relays take the lower half here, so that no two
+    /// bases give birth to equal priorities.
     func reflexivePriority(of local: Candidate) -> UInt32 {
-        Priority.candidate(
-            .peerReflexive, localPreference: Priority.localPreference(of: local.priority), component: local.component)
+        let preference = Priority.localPreference(of: local.priority)
+        return Priority.candidate(
+            .peerReflexive, localPreference: local.kind == .relayed ? preference / 2 : preference,
+            component: local.component)
     }
 
     /// Checks stretch their first wait with the number of pairs (RFC 8445 §14.3); streams do not repeat.
@@ -110,7 +127,7 @@ extension ICEAgent {
     }
 
     private func wait(for transaction: Transaction) -> Duration {
-        if case .consent = transaction.purpose { return configuration.consent?.expiry ?? transaction.timing.total }
+        if transaction.isConsent { return configuration.consent?.expiry ?? transaction.timing.total }
         return transaction.timing.wait(after: transaction.attempts)
     }
 
@@ -150,6 +167,7 @@ extension ICEAgent {
         guard let pair = checkList[id] else { return [] }
         cancelTransactions(of: id)
         timers.cancel(.reconnect(pair: id))
+        triggered.removeAll { $0 == id }
         checkList.update(id) { pair in
             pair.state = .failed
             pair.validLocal = nil

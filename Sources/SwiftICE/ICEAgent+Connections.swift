@@ -5,8 +5,8 @@ extension ICEAgent {
     ///
     /// A check must arrive on it within ``Configuration/identificationTimeout``.
     public mutating func accept(on base: Endpoint, from source: Endpoint, at now: Instant) -> ConnectionID? {
-        guard state == .new || isRunning,
-            let component = bases.first(where: { $0.endpoint == base && $0.transport == .tcp })?.component,
+        guard isAlive, let known = bases.first(where: { $0.endpoint == base && $0.transport == .tcp }),
+            isAllowed(known),
             connections.count < configuration.connectionLimit,
             connections.count(where: { $0.isAccepted && !$0.isIdentified })
                 < configuration.unidentifiedConnectionLimit
@@ -14,7 +14,8 @@ extension ICEAgent {
         let id = nextConnectionID()
         connections.append(
             Connection(
-                id: id, component: component, base: base, remote: source.unmapped, isAccepted: true, phase: .open))
+                id: id, component: known.component, base: base, remote: source.unmapped, isAccepted: true, phase: .open)
+        )
         arm(.connection(id), after: configuration.identificationTimeout, at: now)
         return id
     }
@@ -27,7 +28,7 @@ extension ICEAgent {
         connections[index].local = local
         timers.cancel(.connection(id))
         guard let pair = connections[index].pair, checkList[pair]?.connection == id,
-            selections[connections[index].component - 1] == nil
+            currentSelection(connections[index].component) == nil
         else {
             linger(connections[index].component, at: now)
             return []
@@ -110,7 +111,9 @@ extension ICEAgent {
             pair.connectAttempts += 1
         }
         arm(.connection(id), after: configuration.connectTimeout, at: now)
-        return [.connect(id, from: pair.local.endpoint.with(port: 0), to: pair.remote.endpoint)]
+        let isFree = pair.local.transport == .tcp(.active)
+        let source = isFree ? pair.local.endpoint.with(port: 0) : pair.local.endpoint
+        return [.connect(id, from: source, to: pair.remote.endpoint)]
     }
 
     /// Marks a connection as the peer's, once a valid message has come on it.
@@ -137,6 +140,9 @@ extension ICEAgent {
             effects += release(pair, at: now)
         }
         guard isSelected else { return effects }
+        guard currentSelection(connection.component) != nil else {
+            return effects + losePath(connection.component, at: now)
+        }
         selections[connection.component - 1] = nil
         let other = checkList.pairs.filter {
             $0.component == connection.component && $0.isValid && $0.isNominatedByPeer && path(of: $0) != nil
@@ -148,7 +154,7 @@ extension ICEAgent {
     /// Parts a pair from its dead connection: an active one is tried again, a passive one cannot come back.
     private mutating func release(_ pair: CandidatePair, at now: Instant) -> [Effect] {
         cancelTransactions(of: pair.id)
-        guard pair.local.transport == .tcp(.active) else {
+        guard pair.opensConnections else {
             checkList.removeAll { $0.id == pair.id }
             return considerNomination(pair.component, at: now)
         }
@@ -159,11 +165,15 @@ extension ICEAgent {
             pair.isNominating = false
             pair.isNominatedByPeer = false
         }
-        guard state == .checking, selections[pair.component - 1] == nil,
-            pair.connectAttempts <= configuration.connectRetries
-        else { return pairFailed(pair.id, at: now) }
+        let isSimultaneous = pair.local.transport == .tcp(.simultaneousOpen)
+        let retries = isSimultaneous ? configuration.simultaneousRetries : configuration.connectRetries
+        guard state == .checking, currentSelection(pair.component) == nil, pair.connectAttempts <= retries else {
+            return pairFailed(pair.id, at: now)
+        }
         checkList.update(pair.id) { $0.state = .inProgress }
-        arm(.reconnect(pair: pair.id), after: configuration.connectRetryInterval, at: now)
+        let interval =
+            isSimultaneous ? configuration.simultaneousRetryInterval : configuration.connectRetryInterval
+        arm(.reconnect(pair: pair.id), after: interval, at: now)
         return considerNomination(pair.component, at: now)
     }
 

@@ -17,7 +17,7 @@ extension ICEAgent {
 
     /// Sends an indication when nothing was sent for a while (RFC 8445 §11).
     mutating func keepAlive(_ component: Int, at now: Instant) -> [Effect] {
-        guard isRunning, let selection = selections[component - 1] else { return [] }
+        guard isAlive, let selection = selections[component - 1] else { return [] }
         let due = selection.lastSent.advanced(by: max(configuration.keepalive, .milliseconds(1)))
         guard due <= now else {
             timers.set(.keepalive(component: component), at: due)
@@ -28,10 +28,15 @@ extension ICEAgent {
         return [transmit(indication, over: selection.pair.path, at: now)]
     }
 
-    /// Asks the peer whether it still wants what we send (RFC 7675 §5.1).
+    /// Asks the peer whether it still wants what we send (RFC 7675 §5.1); more insistently when two answers in a row are
+    /// missing, so that loss alone does not end a session.
     mutating func renewConsent(_ component: Int, at now: Instant) -> [Effect] {
         armConsentCheck(component, at: now)
-        return request(onSelected: component, nominating: false, at: now)
+        let effects = request(onSelected: component, nominating: false, at: now)
+        guard let selection = selections[component - 1], let consent = configuration.consent,
+            selection.lastAnswer.duration(to: now) > consent.interval * 2
+        else { return effects }
+        return effects + suspect(component, at: now)
     }
 
     /// Nominates the selected pair again when the peer checks it afterwards: it may have missed the nomination while it
@@ -44,28 +49,38 @@ extension ICEAgent {
         return request(onSelected: component, nominating: true, at: now)
     }
 
-    private mutating func request(onSelected component: Int, nominating: Bool, at now: Instant) -> [Effect] {
-        guard isRunning, let selection = selections[component - 1], let pair = checkList[selection.pairID] else {
-            return []
-        }
+    mutating func request(onSelected component: Int, nominating: Bool, at now: Instant) -> [Effect] {
+        guard isAlive, let selection = selections[component - 1] else { return [] }
+        // The pair whose nomination is under way must not be overtaken by the one it is to replace.
+        let nominating = nominating && !isNominating(component)
         return request(
-            .consent(component: component, nominating: nominating), pair: pair, over: selection.pair.path, at: now)
+            .consent(component: component, nominating: nominating), pair: selection.checked, over: selection.pair.path,
+            of: selection.generation, at: now)
     }
 
     /// Puts the end of the consent off.
     mutating func consentWasGiven(_ component: Int, at now: Instant) {
+        selections[component - 1]?.lastAnswer = now
+        selections[component - 1]?.probes = nil
+        selections[component - 1]?.isSilent = false
+        timers.cancel(.probe(component: component))
         guard let expiry = configuration.consent?.expiry, selections[component - 1] != nil else { return }
         let end = now.advanced(by: max(expiry, .milliseconds(1)))
         selections[component - 1]?.consentExpiry = end
         timers.set(.consentExpiry(component: component), at: end)
     }
 
-    /// Ends the session, unless we slept past the end ourselves: then the peer is asked once more first.
+    /// Ends sending on the pair, unless we slept past the end ourselves: then the peer is asked once more first.
+    ///
+    /// A pair from before a restart, and one of a peer that renominates, is lost alone; else the session has failed.
     mutating func consentIsOver(_ component: Int, at now: Instant) -> [Effect] {
-        guard isRunning, let selection = selections[component - 1], let consent = configuration.consent else {
+        guard isAlive, let selection = selections[component - 1], let consent = configuration.consent else {
             return []
         }
-        guard selection.consentExpiry.duration(to: now) > .seconds(1) else { return fail(.consentLost) }
+        guard selection.consentExpiry.duration(to: now) > .seconds(1) else {
+            let isCurrent = selection.generation.number == current.number
+            return isCurrent && !peer.renominates ? fail(.consentLost) : losePath(component, at: now)
+        }
         let end = now.advanced(by: max(consent.interval, .milliseconds(1)))
         selections[component - 1]?.consentExpiry = end
         timers.set(.consentExpiry(component: component), at: end)

@@ -2,14 +2,17 @@ internal import SansIO
 
 extension ICEAgent {
     /// As controlling agent, nominates the best valid pair of a component once no better kind of pair can be expected
-    /// soon (RFC 8445 §8.1.1): at once, or after a few round trips of waiting.
+    /// soon (RFC 8445 §8.1.1): at once, or after a few round trips of waiting. Between peers that renominate it is always at
+    /// once, as better pairs are nominated when they turn up.
     mutating func considerNomination(_ component: Int, at now: Instant) -> [Effect] {
-        guard role == .controlling, state == .checking, selections[component - 1] == nil,
-            let best = checkList.bestValid(component: component),
-            !checkList.pairs.contains(where: { $0.component == component && $0.isNominating })
+        guard role == .controlling, isChecking, let best = checkList.bestValid(component: component),
+            !isNominating(component)
         else { return [] }
+        if currentSelection(component) != nil {
+            return isWorthChecking(best) ? nominate(best.id, at: now) : []
+        }
         let better = checkList.pairs.count { $0.component == component && $0.isOpen && $0.rank > best.rank }
-        guard better > 0 else { return nominate(best.id, at: now) }
+        guard better > 0, !peer.renominates || best.local.transport.isTCP else { return nominate(best.id, at: now) }
         if !timers.isSet(.nomination(component: component)) {
             let wait = (best.roundTrip ?? .zero) * 4 + configuration.pacing * (2 * better)
             arm(.nomination(component: component), after: min(wait, configuration.nominationDelay), at: now)
@@ -17,15 +20,20 @@ extension ICEAgent {
         return []
     }
 
+    /// Whether a nomination is under way: two at a time might end differently at both sides.
+    func isNominating(_ component: Int) -> Bool {
+        checkList.pairs.contains { $0.component == component && $0.isNominating }
+    }
+
     /// Nominates what is valid by now.
     mutating func nominateBest(_ component: Int, at now: Instant) -> [Effect] {
-        guard role == .controlling, state == .checking, selections[component - 1] == nil,
+        guard role == .controlling, isChecking, currentSelection(component) == nil,
             let best = checkList.bestValid(component: component)
         else { return [] }
         return nominate(best.id, at: now)
     }
 
-    private mutating func nominate(_ id: Int, at now: Instant) -> [Effect] {
+    mutating func nominate(_ id: Int, at now: Instant) -> [Effect] {
         guard let pair = checkList[id] else { return [] }
         timers.cancel(.nomination(component: pair.component))
         checkList.update(id) { $0.isNominating = true }
@@ -37,24 +45,24 @@ extension ICEAgent {
     /// Peers that nominate aggressively nominate several; both sides then end with the one of highest priority, but for
     /// TCP the first one stays, as a stream cannot move to another connection. Of a peer that nominates regularly the
     /// last nomination counts, as it nominates again only after the first one failed.
-    mutating func select(_ id: Int, at now: Instant) -> [Effect] {
+    ///
+    /// - Parameter replacing: whether the selected pair no longer works.
+    mutating func select(_ id: Int, replacing: Bool = false, at now: Instant) -> [Effect] {
         guard let pair = checkList[id], let local = pair.validLocal, let path = path(of: pair) else { return [] }
         checkList.update(id) { $0.isNominating = false }
         let component = pair.component
-        if let current = selections[component - 1] {
-            guard current.pairID != id, case .datagram = path else { return [] }
-            let isLastWord = role == .controlled && pair.wasCheckedPlainly
-            if let other = checkList[current.pairID], other.isValid, other.priority >= pair.priority, !isLastWord {
-                return []
-            }
+        if let known = currentSelection(component) {
+            guard known.checked.id != id, case .datagram = path, replacing || overrides(pair, known) else { return [] }
+            forgetNominations(component, besides: id, since: known.since, at: now)
         }
         let selected = SelectedPair(local: local, remote: pair.remote, path: path)
-        selections[component - 1] = Selection(pairID: id, pair: selected, lastSent: now, consentExpiry: now)
+        selections[component - 1] = Selection(pair, selected, current, at: now)
         timers.cancel(.nomination(component: component))
+        timers.cancel(.probe(component: component))
         stopChecks(component, except: id)
         watch(component, at: now)
         var effects: [Effect] = [.selected(selected, component: component)]
-        if state == .checking, selections.allSatisfy({ $0 != nil }) {
+        if state == .checking, (1...components).allSatisfy({ currentSelection($0) != nil }) {
             state = .completed
             timers.cancel(.patience)
             effects.append(.completed)
@@ -64,10 +72,27 @@ extension ICEAgent {
         return effects + deliverEarlyData(component)
     }
 
-    /// Ends the checks of a component that has a pair, but for those the peer has nominated too.
+    /// Whether a nominated pair is to be used instead of the one in use. Our own nomination is always meant so.
+    private func overrides(_ pair: CandidatePair, _ known: Selection) -> Bool {
+        if role == .controlling { return true }
+        if peer.renominates { return pair.nomination > known.checked.nomination }
+        guard !pair.wasCheckedPlainly, let other = checkList[known.checked.id], other.isValid else { return true }
+        return other.priority < pair.priority
+    }
+
+    /// Lets pairs that were nominated long ago be nominated again; before, it may be a check that was repeated on the way.
+    private mutating func forgetNominations(_ component: Int, besides id: Int, since: Instant, at now: Instant) {
+        guard since.duration(to: now) > configuration.nominationPatience else { return }
+        checkList.updateAll { pair in
+            if pair.component == component, pair.id != id { pair.isNominatedByPeer = false }
+        }
+    }
+
+    /// Ends the checks of a component that has a pair, but for those the peer has nominated too, and those that may yet
+    /// find a better one.
     private mutating func stopChecks(_ component: Int, except kept: Int) {
         for pair in checkList.pairs where pair.component == component && pair.id != kept && pair.isOpen {
-            guard !pair.isNominatedByPeer else { continue }
+            guard !pair.isNominatedByPeer, !isWorthChecking(pair) else { continue }
             cancelTransactions(of: pair.id)
             timers.cancel(.reconnect(pair: pair.id))
             checkList.update(pair.id) { $0.state = .failed }

@@ -25,9 +25,16 @@ extension ICEAgent {
 
     /// Answers a check, whatever the state, and then draws the conclusions (RFC 8445 §7.3).
     private mutating func receiveRequest(_ message: Message, _ arrival: Arrival, at now: Instant) -> [Effect] {
-        if let code = refusal(of: message) {
+        let generation = addressee(of: message)
+        if let code = refusal(of: message, to: generation) {
             let answer = errorResponse(code, to: message)
             return [transmit(answer, over: arrival.path, at: now), .ignored(.unauthenticated(code))]
+        }
+        guard let generation, generation.number == current.number else {
+            // A check from before the restart: the peer may still use what it found then.
+            identify(arrival.path)
+            let answer = successResponse(to: message, from: arrival.source, under: generation ?? current)
+            return [transmit(answer, over: arrival.path, at: now)]
         }
         var effects: [Effect] = []
         if state == .new || state == .checking {
@@ -40,7 +47,8 @@ extension ICEAgent {
             case .yield: effects += take(role.opposite, at: now)
             }
         }
-        effects.append(transmit(successResponse(to: message, from: arrival.source), over: arrival.path, at: now))
+        let answer = successResponse(to: message, from: arrival.source, under: current)
+        effects.append(transmit(answer, over: arrival.path, at: now))
         identify(arrival.path)
         var check = ReceivedCheck(
             path: arrival.path, source: arrival.source, component: arrival.component,
@@ -48,16 +56,21 @@ extension ICEAgent {
         if case .priority(let priority) = message.first(.priority), priority > 0 {
             check = check.with(priority: priority)
         }
+        if peer.renominates { check.nomination = message.nomination }
         return effects + (state == .new ? remember(check) : process(check, at: now))
     }
 
+    /// The generation a request is meant for, if any.
+    private func addressee(of message: Message) -> Generation? {
+        guard case .username(let username) = message.first(.username) else { return nil }
+        if current.isAddressed(by: username) { return current }
+        return former.flatMap { $0.isAddressed(by: username) ? $0 : nil }
+    }
+
     /// The error a request is to be refused with: credentials first, then what we would have to understand.
-    private func refusal(of message: Message) -> ErrorCode? {
-        guard case .username(let username) = message.first(.username), message.hasIntegrity else { return .badRequest }
-        let fragment = username.utf8.prefix { $0 != UInt8(ascii: ":") }
-        guard fragment.count < username.utf8.count, fragment.elementsEqual(localCredentials.fragment.utf8),
-            message.isAuthentic(under: localKey)
-        else { return .unauthorized }
+    private func refusal(of message: Message, to generation: Generation?) -> ErrorCode? {
+        guard message.has(.username), message.hasIntegrity else { return .badRequest }
+        guard let generation, message.isAuthentic(under: generation.localKey) else { return .unauthorized }
         return message.unknownAttributes(knowing: Self.understood).isEmpty ? nil : .unknownAttribute
     }
 
@@ -68,22 +81,26 @@ extension ICEAgent {
         if code == .unknownAttribute {
             builder.add(.unknownAttributes(Array(request.unknownAttributes(knowing: Self.understood).prefix(32))))
         }
-        if code != .badRequest, code != .unauthorized { protect(&builder, like: request) }
+        if code != .badRequest, code != .unauthorized, let generation = addressee(of: request) {
+            protect(&builder, like: request, under: generation)
+        }
         return builder.finishedWithFingerprint()
     }
 
-    private func successResponse(to request: Message, from source: Endpoint) -> [UInt8] {
+    private func successResponse(
+        to request: Message, from source: Endpoint, under generation: Generation
+    ) -> [UInt8] {
         var builder = MessageBuilder(.success, .binding, request.transaction)
         builder.add(.xorAddress(.xorMappedAddress, source))
-        protect(&builder, like: request)
+        protect(&builder, like: request, under: generation)
         return builder.finishedWithFingerprint()
     }
 
-    private func protect(_ builder: inout MessageBuilder, like request: Message) {
+    private func protect(_ builder: inout MessageBuilder, like request: Message, under generation: Generation) {
         if request.has(.messageIntegritySHA256) {
-            builder.addIntegritySHA256(localKey)
+            builder.addIntegritySHA256(generation.localKey)
         } else {
-            builder.addIntegrity(localKey)
+            builder.addIntegrity(generation.localKey)
         }
     }
 
@@ -102,28 +119,52 @@ extension ICEAgent {
 
     /// Draws the conclusions from a check that was answered (RFC 8445 §7.3.1.3 to §7.3.1.5).
     mutating func process(_ check: ReceivedCheck, at now: Instant) -> [Effect] {
-        guard isRunning else { return [] }
-        if let selection = selections[check.component - 1], !check.nominates || selection.pair.path == check.path {
+        guard isChecking else { return [] }
+        if case .datagram(let base, _) = check.path,
+            bases.contains(where: { $0.endpoint == base && $0.kind == .relayed })
+        {
+            cameThrough(base, from: check.source.address)
+        }
+        let selection = currentSelection(check.component)
+        if let selection, !check.nominates || selection.pair.path == check.path {
             if selection.pair.path == check.path {
                 return check.nominates ? [] : repeatNomination(check.component, at: now)
             }
-            if case .stream = check.path { linger(check.component, at: now) }
-            let known = checkList.pairs.first { path(of: $0) == check.path }?.id
-            if let known, !check.nominates { checkList.update(known) { $0.wasCheckedPlainly = true } }
-            return []
+            return processAside(check, selection, at: now)
         }
         guard let id = pair(for: check), let pair = checkList[id] else { return [.ignored(.overLimit)] }
+        let isOvertaken = peer.renominates && check.nomination < highestNominations[check.component - 1]
+        let isRepeated = pair.isNominatedByPeer && selection != nil && check.nomination <= pair.nomination
+        let isNomination = check.nominates && role == .controlled && !isOvertaken
+        if isNomination { highestNominations[check.component - 1] = check.nomination }
         checkList.update(id) { pair in
             if !check.nominates { pair.wasCheckedPlainly = true }
-            if check.nominates, role == .controlled { pair.isNominatedByPeer = true }
+            guard isNomination else { return }
+            pair.isNominatedByPeer = true
+            pair.nomination = check.nomination
         }
         switch pair.state {
-        case .succeeded:
-            let isRepeated = pair.isNominatedByPeer && selections[check.component - 1] != nil
-            return check.nominates && role == .controlled && !isRepeated ? select(id, at: now) : []
+        case .succeeded: return isNomination && !isRepeated ? select(id, at: now) : []
         case .inProgress where pair.local.transport.isTCP: return []
         case .inProgress, .waiting, .frozen, .failed: return trigger(id, at: now)
         }
+    }
+
+    /// A check on another path than the selected one that does not nominate: a leftover of the peer's search for paths, or
+    /// later the sign that its address has changed. Then the path it came on is checked as well.
+    private mutating func processAside(_ check: ReceivedCheck, _ selection: Selection, at now: Instant) -> [Effect] {
+        guard case .datagram = check.path else {
+            linger(check.component, at: now)
+            return []
+        }
+        guard selection.since.duration(to: now) > configuration.settling else {
+            let known = checkList.pairs.first { path(of: $0) == check.path }?.id
+            if let known { checkList.update(known) { $0.wasCheckedPlainly = true } }
+            return []
+        }
+        guard let id = pair(for: check), let pair = checkList[id] else { return [.ignored(.overLimit)] }
+        checkList.update(id) { $0.wasCheckedPlainly = true }
+        return pair.state == .inProgress ? [] : trigger(id, at: now)
     }
 
     /// The pair a check belongs to, made up where there is none yet.
@@ -140,6 +181,11 @@ extension ICEAgent {
         case .stream(let id):
             guard let index = connections.firstIndex(where: { $0.id == id }) else { return nil }
             if let pair = connections[index].pair { return pair }
+            if let pair = simultaneousPair(of: connections[index]) {
+                connections[index].pair = pair
+                checkList.update(pair) { $0.connection = id }
+                return pair
+            }
             let base = connections[index].base
             guard
                 let local = locals.first(where: {
@@ -151,6 +197,15 @@ extension ICEAgent {
             if let pair { checkList.update(pair) { $0.connection = id } }
             return pair
         }
+    }
+
+    /// The simultaneous-open pair an accepted connection belongs to: it comes from the very port the peer announced. If our
+    /// own attempt has not made it, there is no other connection between these two ports.
+    private func simultaneousPair(of connection: Connection) -> Int? {
+        checkList.pairs.first { pair in
+            pair.local.transport == .tcp(.simultaneousOpen) && pair.local.endpoint == connection.base
+                && pair.remote.endpoint == connection.remote && path(of: pair) == nil
+        }?.id
     }
 
     private mutating func add(local: Candidate, remote: Candidate) -> Int? {
@@ -169,12 +224,31 @@ extension ICEAgent {
             remote.endpoint = check.source
             return remote
         }
-        guard remotes.count(where: { $0.component == check.component }) < configuration.remoteCandidateLimit else {
-            return nil
-        }
+        guard makeRoomForReflexive(check.component) else { return nil }
         let remote = reflexive(check, .udp)
         remotes.append(remote)
         return remote
+    }
+
+    /// Forgets the oldest peer-reflexive candidate that led nowhere, if there are too many.
+    private mutating func makeRoomForReflexive(_ component: Int) -> Bool {
+        let all = remotes.count { $0.component == component }
+        let reflexive = remotes.indices.filter {
+            remotes[$0].component == component && remotes[$0].kind == .peerReflexive
+        }
+        guard all >= configuration.remoteCandidateLimit || reflexive.count >= configuration.peerReflexiveLimit else {
+            return true
+        }
+        guard
+            let useless = reflexive.first(where: { index in
+                let pairs = checkList.pairs.filter { $0.remote == remotes[index] }
+                return pairs.allSatisfy { $0.state == .failed }
+                    && selections[component - 1]?.checked.remote.endpoint != remotes[index].endpoint
+            })
+        else { return false }
+        let gone = remotes.remove(at: useless)
+        checkList.removeAll { $0.remote == gone }
+        return true
     }
 
     /// The active candidate behind a connection; its announced port says nothing, so the address alone counts.
@@ -193,6 +267,14 @@ extension ICEAgent {
         return Candidate(
             foundation: Foundation(random: &random), component: check.component, transport: transport,
             priority: check.priority > 0 ? check.priority : fallback, endpoint: check.source, kind: .peerReflexive)
+    }
+}
+
+extension Message {
+    /// The number of the nomination, 0 without one.
+    fileprivate var nomination: UInt32 {
+        guard case .unknown(_, let bytes) = first(.nomination), bytes.count == 4 else { return 0 }
+        return bytes.reduce(0) { $0 << 8 | UInt32($1) }
     }
 }
 

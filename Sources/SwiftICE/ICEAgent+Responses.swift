@@ -8,18 +8,19 @@ extension ICEAgent {
     ///
     /// A forged answer changes nothing: what carries integrity must hold, and a success must carry it.
     mutating func receiveResponse(_ message: Message, _ arrival: Arrival, at now: Instant) -> [Effect] {
-        guard let index = transactions.firstIndex(where: { $0.id == message.transaction }), let remoteKey else {
+        guard let index = transactions.firstIndex(where: { $0.id == message.transaction }) else {
             return [.ignored(.unknownTransaction)]
         }
         let isSuccess = message.type.messageClass == .success
-        guard (!isSuccess && !message.hasIntegrity) || message.isAuthentic(under: remoteKey) else {
+        guard (!isSuccess && !message.hasIntegrity) || message.isAuthentic(under: transactions[index].remoteKey) else {
             return [.ignored(.unauthenticated(nil))]
         }
         let transaction = transactions.remove(at: index)
         timers.cancel(.transaction(transaction.id))
-        if case .consent(let component, _) = transaction.purpose {
-            if isSuccess { consentWasGiven(component, at: now) }
-            return []
+        if case .consent(let component, let nominating) = transaction.purpose {
+            guard isSuccess, selections[component - 1]?.checked.id == transaction.pair else { return [] }
+            consentWasGiven(component, at: now)
+            return nominating ? [] : followMapping(component, message.reflexiveAddress, at: now)
         }
         guard arrival.path == transaction.path else {
             return [.ignored(.asymmetric)] + failIfCurrent(transaction, at: now)
@@ -61,17 +62,30 @@ extension ICEAgent {
             pair.transaction = nil
             pair.validLocal = local
             pair.roundTrip = transaction.sentAt.duration(to: now)
+            pair.lastVerified = now
             pair.assign(role)
         }
         checkList.unfreeze()
         let isOurs = transaction.purpose == .check(nominating: true) && transaction.role == .controlling
-        let effects =
-            if role == .controlling && isOurs || role == .controlled && pair.isNominatedByPeer {
-                select(pair.id, at: now)
-            } else {
-                considerNomination(pair.component, at: now)
-            }
+        var effects: [Effect] = []
+        if role == .controlling && isOurs || role == .controlled && pair.isNominatedByPeer {
+            effects += select(pair.id, at: now)
+        }
+        effects += considerNomination(pair.component, at: now)
+        effects += considerReplacement(pair.component, by: pair.id, at: now)
         return effects + pace(at: now)
+    }
+
+    /// Sees from the answer on a selected pair that a NAT on our side gave us another address: the peer's view is noted, and
+    /// told by a nomination, as the peer still sends to the address before.
+    private mutating func followMapping(_ component: Int, _ mapped: Endpoint?, at now: Instant) -> [Effect] {
+        guard let selection = currentSelection(component), let mapped, case .datagram = selection.pair.path,
+            mapped.address != selection.pair.local.endpoint.address || mapped.port != selection.pair.local.endpoint.port
+        else { return [] }
+        let local = validLocal(of: selection.checked, mapped: mapped)
+        selections[component - 1]?.pair = SelectedPair(
+            local: local, remote: selection.pair.remote, path: selection.pair.path)
+        return role == .controlling ? request(onSelected: component, nominating: true, at: now) : []
     }
 
     /// Our candidate as the peer saw it: the base, a known reflexive candidate, or a new peer-reflexive one.

@@ -42,6 +42,19 @@ extension ICEAgent {
         case stream(ConnectionID)
     }
 
+    /// What the peer said of itself beside its candidates.
+    public struct PeerOptions: Hashable, Sendable {
+        /// It answers checks and makes none (RFC 8445 §2.5).
+        public var isLite = false
+        /// Both sides agreed that the controlling one may nominate again and again, the last nomination counting: a call
+        /// starts on the first path found, moves to clearly better ones, and off paths that died. Only between agents
+        /// of this kind; the agreement is the embedder's.
+        public var renominates = false
+
+        /// A full agent that follows RFC 8445.
+        public init() {}
+    }
+
     /// The pair both sides agreed on for one component.
     public struct SelectedPair: Hashable, Sendable {
         /// Our candidate as the peer sees it.
@@ -54,13 +67,14 @@ extension ICEAgent {
 
     /// Where a session stands.
     public enum State: Hashable, Sendable {
-        /// Waits for ``ICEAgent/start(remote:at:)``; checks of the peer are answered and remembered.
+        /// Waits for ``ICEAgent/start(remote:peer:at:)``; checks of the peer are answered and remembered. After a restart
+        /// the pairs from before stay in use.
         case new
         /// Looks for paths.
         case checking
         /// Every component has a selected pair.
         case completed
-        /// Gave up; checks are still answered.
+        /// Gave up; checks are still answered, and ``ICEAgent/restart(at:)`` begins anew.
         case failed(Failure)
         /// Closed by us.
         case closed
@@ -80,7 +94,8 @@ extension ICEAgent {
     public enum Effect: Hashable, Sendable {
         /// Send a datagram from the base bound to `from`.
         case send([UInt8], from: Endpoint, to: Endpoint)
-        /// Open a TCP connection from the local address `from`, whose port is 0, and report it with
+        /// Open a TCP connection from the local address `from`, whose port is 0, or for a simultaneous-open candidate the
+        /// one of its listening socket, to be shared with it (`SO_REUSEPORT`), and report it with
         /// ``ICEAgent/connected(_:local:at:)`` or ``ICEAgent/disconnected(_:at:)``.
         case connect(ConnectionID, from: Endpoint, to: Endpoint)
         /// Write all of these bytes on a connection, in order.
@@ -91,9 +106,17 @@ extension ICEAgent {
         case received([UInt8], component: Int)
         /// A component has a pair, or a better one than before.
         case selected(SelectedPair, component: Int)
-        /// Every component has a selected pair; sent once.
+        /// Every component has a selected pair; sent once after each start.
         case completed
-        /// The session is over; close the bases.
+        /// The path of a component is gone; others are looked for, and bases may be added. What else to do until the next
+        /// ``selected(_:component:)`` is the embedder's choice.
+        case lost(component: Int)
+        /// Have the relay behind the base `on` let this address through, and report it with
+        /// ``ICEAgent/permitted(_:on:at:)`` or ``ICEAgent/permissionFailed(_:on:at:)``; the pairs wait for that.
+        case permit(IPAddress, on: Endpoint)
+        /// Look up a name ending in `.local` by multicast DNS, and report it with ``ICEAgent/resolved(_:to:at:)``.
+        case resolve(host: String)
+        /// The session is over; close the bases, or restart it.
         case failed(Failure)
         /// An input was refused.
         case ignored(Reason)
@@ -121,6 +144,10 @@ extension ICEAgent {
         case unidentifiedData
         /// A candidate that cannot be used: of a component we do not have, of a useless address, or known already.
         case unusableCandidate
+        /// A candidate of another generation than the current one.
+        case otherGeneration
+        /// The policy of the configuration forbids it.
+        case policy
         /// A limit of the configuration was reached.
         case overLimit
         /// There is no path to send on.

@@ -3,9 +3,10 @@ public import SansIO
 /// One ICE session (RFC 8445, RFC 6544 for TCP) as a machine: N components of one stream, over UDP or TCP.
 ///
 /// Order of use: create, ``addBase(_:at:)`` for each bound socket, optionally ``addMapped(_:base:tcp:at:)``, send
-/// ``localDescription`` to the peer, ``start(remote:at:)`` once its description is known, and from then on feed what
-/// arrives. Checks that arrive before ``start(remote:at:)`` are answered and remembered. Every method is legal in
-/// every state; what makes no sense is refused with ``Effect/ignored(_:)``.
+/// ``localDescription`` to the peer, ``start(remote:peer:at:)`` once its description is known, and from then on feed what
+/// arrives. Checks that arrive before ``start(remote:peer:at:)`` are answered and remembered. ``restart(at:)`` begins anew
+/// with other credentials while what was selected stays in use. Every method is legal in every state; what makes no
+/// sense is refused with ``Effect/ignored(_:)``.
 public struct ICEAgent: Machine {
     /// What the agent waits for.
     enum Timer: Hashable, Sendable {
@@ -21,29 +22,24 @@ public struct ICEAgent: Machine {
         /// The end of an attempt to connect, or of an accepted connection's time to identify itself.
         case connection(ConnectionID)
         case linger(component: Int)
+        /// The next question whether a selected pair still works.
+        case probe(component: Int)
+        /// The end of the time a name of the peer may take to be resolved.
+        case resolution(host: String)
     }
 
     /// A candidate of ours and the socket behind it.
     struct LocalCandidate: Hashable, Sendable {
         let candidate: Candidate
         let base: Endpoint
-    }
-
-    /// The pair in use for a component.
-    struct Selection: Hashable, Sendable {
-        let pairID: Int
-        let pair: SelectedPair
-        var lastSent: Instant
-        var consentExpiry: Instant
-        var repeatedNominations = 0
+        /// Whether ``ICEAgent/takeNewCandidates()`` has handed it out.
+        var isTaken = false
     }
 
     /// The limits and intervals.
     public let configuration: Configuration
     /// How many components the session has; they are numbered from 1.
     public let components: Int
-    /// The credentials the peer makes its checks with.
-    public let localCredentials: Credentials
     /// Our role, which changes when it conflicts with the peer's.
     public internal(set) var role: Role
     /// Where the session stands.
@@ -51,9 +47,10 @@ public struct ICEAgent: Machine {
 
     var random: RandomSource
     var tieBreaker: UInt64
-    let localKey: IntegrityKey
-    var remoteCredentials: Credentials?
-    var remoteKey: IntegrityKey?
+    var current: Generation
+    /// The generation before the last restart, whose checks are still answered.
+    var former: Generation?
+    var peer = PeerOptions()
     var bases: [Base] = []
     var locals: [LocalCandidate] = []
     var remotes: [Candidate] = []
@@ -68,6 +65,12 @@ public struct ICEAgent: Machine {
     var earlyChecks: [ReceivedCheck] = []
     var selections: [Selection?]
     var nominationWasAwaited = false
+    var remoteCandidatesEnded = false
+    var permissions: [RelayPermission] = []
+    var resolutions: [Resolution] = []
+    /// The number of our last nomination, and the highest of the peer's, between peers that renominate.
+    var nominations: UInt32 = 0
+    var highestNominations: [UInt32]
     var timers = TimerTable<Timer>()
 
     /// Creates a session; draws its credentials and tie-breaker.
@@ -78,11 +81,14 @@ public struct ICEAgent: Machine {
         self.components = min(max(components, 1), 256)
         self.role = role
         self.random = random
-        localCredentials = Credentials(random: &self.random)
-        localKey = IntegrityKey(shortTerm: localCredentials.password)
+        current = Generation(number: 0, random: &self.random)
         tieBreaker = self.random.next()
         selections = Array(repeating: nil, count: self.components)
+        highestNominations = Array(repeating: 0, count: self.components)
     }
+
+    /// The credentials the peer makes its checks with; other ones after each restart.
+    public var localCredentials: Credentials { current.local }
 
     /// When ``advance(to:)`` next has something to do.
     public var deadline: Instant? { timers.deadline }
@@ -102,6 +108,8 @@ public struct ICEAgent: Machine {
             case .reconnect(let pair): effects += check(pair, at: now)
             case .connection(let id): effects += connectionIsDue(id, at: now)
             case .linger(let component): effects += closeLosers(component)
+            case .probe(let component): effects += probe(component, at: now)
+            case .resolution(let host): effects += resolved(host, to: [], at: now)
             }
         }
         return effects
@@ -114,17 +122,21 @@ public struct ICEAgent: Machine {
         if state == .new, earlyChecks.isEmpty { self.role = role }
     }
 
-    /// Starts the checks; legal once, in state ``State/new``.
+    /// Starts the checks; legal once, and once more after each restart, in state ``State/new``.
     ///
-    /// Candidates that cannot be used are passed over; checks that came before are taken up now.
-    public mutating func start(remote: SessionDescription, at now: Instant) -> [Effect] {
+    /// Candidates that cannot be used are passed over; checks that came before are taken up now. Of a lite peer we take
+    /// control, as it makes no checks (RFC 8445 §6.1.1).
+    public mutating func start(
+        remote: SessionDescription, peer: PeerOptions = PeerOptions(), at now: Instant
+    ) -> [Effect] {
         guard state == .new else { return [.ignored(.wrongState)] }
         state = .checking
-        remoteCredentials = remote.credentials
-        remoteKey = IntegrityKey(shortTerm: remote.credentials.password)
+        self.peer = peer
+        if peer.isLite { role = .controlling }
+        current.meet(remote.credentials)
         arm(.patience, after: configuration.patience, at: now)
         var effects = learn(remote.candidates)
-        formPairs()
+        effects += formPairs()
         let early = earlyChecks
         earlyChecks = []
         for check in early { effects += process(check, at: now) }
@@ -136,20 +148,21 @@ public struct ICEAgent: Machine {
         _ datagram: Span<UInt8>, on base: Endpoint, from source: Endpoint, at now: Instant
     ) -> [Effect] {
         guard state != .closed else { return [.ignored(.wrongState)] }
-        guard let component = bases.first(where: { $0.endpoint == base && $0.transport == .udp })?.component else {
+        guard let known = bases.first(where: { $0.endpoint == base && $0.transport == .udp }) else {
             return [.ignored(.unknownBase)]
         }
+        guard isAllowed(known) else { return [.ignored(.policy)] }
         let message: Message
         do { message = try Message(datagram) } catch { return [.ignored(.malformed(error))] }
         let source = source.unmapped
-        let arrival = Arrival(path: .datagram(from: base, to: source), source: source, component: component)
+        let arrival = Arrival(path: .datagram(from: base, to: source), source: source, component: known.component)
         return receive(message, arrival, at: now)
     }
 
     /// Sends application data: one datagram over the selected or else the best valid pair, or frames over the
     /// selected connection. On TCP nothing is sent before a pair is selected, as a stream cannot move to another one.
     public mutating func send(_ payload: [UInt8], component: Int, at now: Instant) -> [Effect] {
-        guard state == .checking || state == .completed else { return [.ignored(.wrongState)] }
+        guard isChecking || (state == .new && former != nil) else { return [.ignored(.wrongState)] }
         guard (1...components).contains(component) else { return [.ignored(.noPath)] }
         if let path = selections[component - 1]?.pair.path {
             guard case .stream = path else { return [transmit(payload, over: path, at: now)] }
@@ -171,6 +184,17 @@ public struct ICEAgent: Machine {
     public func selectedPair(component: Int) -> SelectedPair? {
         guard (1...components).contains(component) else { return nil }
         return selections[component - 1]?.pair
+    }
+
+    /// The pair application data may travel on now: the selected one, or before the nomination the best one over UDP that
+    /// a check of ours has succeeded on (RFC 8445 §12.1), which hides the round trip of the nomination.
+    public func usablePair(component: Int) -> SelectedPair? {
+        guard (1...components).contains(component), isAlive else { return nil }
+        if let selection = selections[component - 1] { return selection.pair }
+        guard let pair = checkList.bestValid(component: component), let local = pair.validLocal,
+            let path = path(of: pair), case .datagram = path
+        else { return nil }
+        return SelectedPair(local: local, remote: pair.remote, path: path)
     }
 
     /// Whether a datagram is STUN as of RFC 8489 §5: length, top bits and cookie agree.
@@ -195,9 +219,16 @@ extension ICEAgent {
         }
     }
 
-    /// Fails the session.
+    /// Whether pairs are checked, or were until one was selected.
+    var isChecking: Bool { state == .checking || state == .completed }
+
+    /// Whether the session is neither failed nor closed.
+    var isAlive: Bool { isChecking || state == .new }
+
+    /// Fails the session; what was selected is not sent on any more.
     mutating func fail(_ failure: Failure) -> [Effect] {
         state = .failed(failure)
+        selections = Array(repeating: nil, count: components)
         return abandon() + [.failed(failure)]
     }
 
@@ -208,19 +239,25 @@ extension ICEAgent {
         transactions = []
         triggered = []
         earlyChecks = []
+        resolutions = []
         timers = TimerTable()
         return effects
     }
 
-    /// Gives up, unless every component has a valid pair and only the peer's nomination is missing.
+    /// Gives up, unless every component has a valid pair and only the peer's nomination is missing, or all are still
+    /// served by pairs from before a restart: then everything stays as it was.
     private mutating func patienceIsOver(at now: Instant) -> [Effect] {
         guard state == .checking else { return [] }
         let isNearlyDone = (1...components).allSatisfy {
-            selections[$0 - 1] != nil || checkList.bestValid(component: $0) != nil
+            currentSelection($0) != nil || checkList.bestValid(component: $0) != nil
         }
-        guard isNearlyDone, !nominationWasAwaited else { return fail(.noPath) }
-        nominationWasAwaited = true
-        arm(.patience, after: configuration.nominationPatience, at: now)
-        return []
+        if isNearlyDone, !nominationWasAwaited {
+            nominationWasAwaited = true
+            arm(.patience, after: configuration.nominationPatience, at: now)
+            return []
+        }
+        guard selections.allSatisfy({ $0 != nil }) else { return fail(.noPath) }
+        state = .completed
+        return [.ignored(.noPath)]
     }
 }

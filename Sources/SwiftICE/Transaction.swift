@@ -19,6 +19,8 @@ struct Transaction: Sendable {
     let id: TransactionID
     let pair: Int
     let purpose: Purpose
+    /// What the answer is protected with.
+    let remoteKey: IntegrityKey
     /// Our role in the request, to which a role conflict refers.
     let role: Role
     let path: ICEAgent.Path
@@ -28,6 +30,10 @@ struct Transaction: Sendable {
     var attempts = 1
     /// Whether it is repeated no more, though an answer still counts.
     var isCancelled = false
+
+    var isConsent: Bool {
+        if case .consent = purpose { true } else { false }
+    }
 }
 
 /// A check of the peer, authenticated.
@@ -39,6 +45,8 @@ struct ReceivedCheck: Hashable, Sendable {
     /// The priority of a peer-reflexive candidate born from it.
     let priority: UInt32
     var nominates: Bool
+    /// The number of the nomination, between peers that renominate.
+    var nomination: UInt32 = 0
 }
 
 /// A TCP connection the agent opened or accepted.

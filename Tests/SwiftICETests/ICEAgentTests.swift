@@ -1,3 +1,4 @@
+import ICESimulator
 import SansIO
 import TestVectors
 import Testing
@@ -131,15 +132,16 @@ struct ICEAgentTests {
         #expect(network.run(until: .zero.advanced(by: .milliseconds(60))) { $0.isCompleted })
     }
 
-    @Test(arguments: [VirtualNetwork.NAT.portRestricted, .symmetric])
-    func aPeerBehindANATIsReached(nat: VirtualNetwork.NAT) {
+    @Test(arguments: [NAT.portRestricted, .symmetric])
+    func aPeerBehindANATIsReached(nat: NAT) throws {
         for seed in 1...UInt64(30) {
             var network = network(seed, .udp, components: 2, addresses: [["192.168.1.2"], ["203.0.113.9"]])
-            network.nat = nat
+            let inside = network.addNAT(nat, external: .v4(0xC633_6401))
+            network.place(IPAddress("192.168.1.2")!, side: 0, in: inside)
             network.loss = 0.1
             for base in VirtualNetwork.bases(0, components: 2, .udp, addresses: ["192.168.1.2"]) {
-                let mapped = network.mapped(base)
-                network.addMapped(mapped, base: base, side: 0)
+                let mapped = network.mapped(base, side: 0)
+                network.addMapped(try #require(mapped), base: base, side: 0)
             }
             network.start(side: 0, after: .milliseconds(100))
             network.start(side: 1, after: .zero)

@@ -87,4 +87,6 @@ public struct AttributeType: RawRepresentable, Hashable, Sendable {
     public static let responseOrigin = AttributeType(rawValue: 0x802B)
     /// The server's other address (RFC 5780).
     public static let otherAddress = AttributeType(rawValue: 0x802C)
+    /// The number of a nomination, a 32-bit integer; the highest counts. What browsers call renomination.
+    public static let nomination = AttributeType(rawValue: 0xC001)
 }

@@ -392,7 +392,7 @@ package struct ControlLink: Machine {
             case .disconnect(let connection): translated.append(.network(transport, .disconnect(connection)))
             case .received(let bytes, _): translated += receiveSecured(bytes, over: transport)
             case .selected(let pair, _): translated += selected(pair, for: transport, at: now)
-            case .completed: break
+            case .completed, .lost, .permit, .resolve: break
             case .failed: translated += sessionFailed(transport, at: now)
             case .ignored(let reason): translated.append(.ignored(.ice(reason)))
             }

@@ -105,11 +105,13 @@ struct MediaSession: Sendable {
             switch effect {
             case .send(let bytes, let base, let peer): translated.append(.network(.send(bytes, from: base, to: peer)))
             case .completed: translated += connected()
+            // The peer, or a NAT, moved to another address.
+            case .selected where plan != nil: translated += connected()
             case .failed:
                 hasFailed = true
                 translated.append(.failed)
             case .ignored(let reason): translated.append(.ignored(reason))
-            case .selected, .received, .connect, .write, .disconnect: break
+            case .selected, .received, .connect, .write, .disconnect, .lost, .permit, .resolve: break
             }
         }
         return translated

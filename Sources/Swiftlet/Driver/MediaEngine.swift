@@ -56,7 +56,9 @@ final class MediaEngine {
 
     /// Goes on over another session's paths and under its keys.
     func move(to plan: MediaPlan) throws {
-        try session.move(toLocal: plan.localKey, remote: plan.remoteKey)
+        if plan.localKey != self.plan.localKey || plan.remoteKey != self.plan.remoteKey {
+            try session.move(toLocal: plan.localKey, remote: plan.remoteKey)
+        }
         self.plan = plan
     }
 

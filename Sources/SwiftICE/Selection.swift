@@ -1,0 +1,42 @@
+internal import SansIO
+
+/// The pair in use for a component.
+struct Selection: Sendable {
+    /// The pair as it was when it was selected.
+    let checked: CandidatePair
+    var pair: ICEAgent.SelectedPair
+    /// Whose credentials go with it.
+    let generation: Generation
+    let since: Instant
+    var lastSent: Instant
+    /// When the peer last answered on it.
+    var lastAnswer: Instant
+    var consentExpiry: Instant
+    var repeatedNominations = 0
+    /// How many times in a row the pair was asked for a sign of life without an answer, while it is being asked.
+    var probes: Int?
+    /// Whether it gave no sign of life when asked.
+    var isSilent = false
+
+    init(_ checked: CandidatePair, _ pair: ICEAgent.SelectedPair, _ generation: Generation, at now: Instant) {
+        (self.checked, self.pair, self.generation) = (checked, pair, generation)
+        (since, lastSent, lastAnswer, consentExpiry) = (now, now, now, now)
+    }
+}
+
+extension ICEAgent {
+    /// The pair selected since the last restart, if any.
+    func currentSelection(_ component: Int) -> Selection? {
+        guard let selection = selections[component - 1], selection.generation.number == current.number else {
+            return nil
+        }
+        return selection
+    }
+
+    /// Whether a component has no pair of this generation yet, or may move to this one: between peers that agreed to it,
+    /// from a relay to a direct path, and from a reflexive address to one of the host.
+    func isWorthChecking(_ pair: CandidatePair) -> Bool {
+        guard let selection = currentSelection(pair.component) else { return true }
+        return peer.renominates && !pair.local.transport.isTCP && pair.rank > selection.checked.rank
+    }
+}
