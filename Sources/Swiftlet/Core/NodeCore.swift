@@ -153,7 +153,7 @@ package struct NodeCore: Machine {
 
     /// The machine's links or addresses changed.
     package mutating func linksChanged(at now: Instant) -> [Effect] {
-        introduce(dht.networkChanged(at: now), at: now)
+        introduce(dht.connectivityChanged(at: now), at: now)
     }
 
     // MARK: - Time

@@ -56,7 +56,7 @@ final class DHTDriver {
             },
             linksChanged: { [weak self] in
                 guard let self else { return }
-                perform(dht.networkChanged(at: loop.now))
+                perform(dht.connectivityChanged(at: loop.now))
             })
         discovery?.start()
     }
