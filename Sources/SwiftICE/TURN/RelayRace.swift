@@ -100,7 +100,8 @@ public struct RelayRace: Machine {
         for endpoint in endpoints.interleavingFamilies().prefix(configuration.addressLimit) {
             // Only service records tell ports.
             let isNamed = if case .name = servers[server].host { true } else { false }
-            targets.append(Target(server: server, endpoint: isNamed ? endpoint.with(port: servers[server].port) : endpoint))
+            targets.append(
+                Target(server: server, endpoint: isNamed ? endpoint.with(port: servers[server].port) : endpoint))
         }
         return pace(at: now)
     }
