@@ -15,6 +15,9 @@ private struct ICEAgentFuzz {
     private static let tcp = ICEAgent.Base(
         component: 1, endpoint: Endpoint(.v4(0x0A00_0001), port: 1000), transport: .tcp)
 
+    private static let relayed = ICEAgent.Base(
+        component: 1, endpoint: Endpoint(.v4(0x0909_0901), port: 1000), transport: .udp, kind: .relayed)
+
     private var choices: Choices
     private var agent: ICEAgent
     private let remote: Credentials
@@ -22,6 +25,10 @@ private struct ICEAgentFuzz {
     /// Requests the agent sent last, to be answered.
     private var asked: [[UInt8]] = []
     private var connections: [ICEAgent.ConnectionID] = []
+    /// What the agent asked of relays and of name servers last.
+    private var permissions: [(address: IPAddress, base: Endpoint)] = []
+    private var names: [String] = []
+    private var bases: [ICEAgent.Base] = []
     private var isOver = false
 
     init(_ choices: Choices) {
@@ -33,8 +40,8 @@ private struct ICEAgentFuzz {
     }
 
     mutating func run() throws(Finding) {
-        try take(agent.addBase(Self.udp, at: now))
-        try take(agent.addBase(Self.tcp, at: now))
+        try add(Self.udp)
+        try add(Self.tcp)
         for _ in 0..<512 where !choices.isAtEnd {
             try step()
             let later = now.advanced(by: choices.duration())
@@ -45,7 +52,7 @@ private struct ICEAgentFuzz {
     }
 
     private mutating func step() throws(Finding) {
-        switch choices.byte() % 12 {
+        switch choices.byte() % 16 {
         case 0: try receive(choices.bytes())
         case 1: try receive(request())
         case 2, 3: try receive(response())
@@ -56,9 +63,43 @@ private struct ICEAgentFuzz {
         case 8: try connection()
         case 9: try take(agent.addMapped(endpoint(), base: choices.byte() & 1 == 0 ? Self.udp : Self.tcp, at: now))
         case 10: agent.endOfRemoteCandidates(at: now)
+        case 11:
+            isOver = false
+            try take(agent.restart(at: now))
+        case 12: try changeBases()
+        case 13:
+            guard let asked = choices.element(of: permissions) else { return }
+            let isGranted = choices.byte() & 1 == 0
+            try take(
+                isGranted
+                    ? agent.permitted(asked.address, on: asked.base, at: now)
+                    : agent.permissionFailed(asked.address, on: asked.base, at: now))
+        case 14: try name()
         default:
             if choices.byte() == 7 { try take(agent.close()) }
         }
+    }
+
+    private mutating func add(_ base: ICEAgent.Base) throws(Finding) {
+        if !bases.contains(base) { bases.append(base) }
+        try take(agent.addBase(base, at: now))
+    }
+
+    private mutating func changeBases() throws(Finding) {
+        let choice = choices.byte()
+        let base = [Self.udp, Self.tcp, Self.relayed][Int(choice % 3)]
+        guard choice & 0x80 != 0 else { return try add(base) }
+        try take(agent.removeBase(base, at: now))
+        bases.removeAll { $0 == base }
+    }
+
+    private mutating func name() throws(Finding) {
+        let choice = choices.byte()
+        if choice & 1 == 0, let name = choices.element(of: names) {
+            return try take(agent.resolved(name, to: [endpoint().address], at: now))
+        }
+        let line = Candidate.parse(line: "1 1 UDP 2130706431 n\(choice >> 1 & 15).local 2000 typ host")
+        try take(agent.addRemoteCandidate(line, at: now))
     }
 
     private mutating func accept() {
@@ -137,7 +178,8 @@ private struct ICEAgentFuzz {
         for effect in effects {
             switch effect {
             case .send(let bytes, let base, _):
-                try require(base == Self.udp.endpoint, "datagrams leave from a base")
+                try require(
+                    bases.contains { $0.endpoint == base && $0.transport == .udp }, "datagrams leave from a base")
                 remember(bytes)
             case .write(let bytes, let id):
                 try require(connections.contains(id), "only open connections are written to")
@@ -149,7 +191,14 @@ private struct ICEAgentFuzz {
             case .completed, .failed:
                 try require(!isOver || effect != .completed, "a session completes once")
                 isOver = true
-            case .received, .selected, .lost, .permit, .resolve, .ignored: break
+            case .lost: isOver = false
+            case .permit(let address, let base):
+                permissions.append((address, base))
+                if permissions.count > 8 { permissions.removeFirst() }
+            case .resolve(let host):
+                names.append(host)
+                if names.count > 8 { names.removeFirst() }
+            case .received, .selected, .ignored: break
             }
         }
     }

@@ -82,7 +82,7 @@ private struct Stage {
     /// Lets time pass while both sides talk.
     private mutating func converse(for seconds: Int) {
         for _ in 0..<seconds {
-            for side in 0..<2 where network.agents[side].usablePair(component: 1) != nil {
+            for side in 0..<2 where network.agents[side].usablePair(component: 1, at: network.now) != nil {
                 network.send([0x80, UInt8(side)], component: 1, side: side)
             }
             network.pass(.seconds(1))

@@ -118,7 +118,9 @@ extension Scenario {
     /// Whether theory says that a path exists between the homes as they are at the beginning; `false` where it does not
     /// say so for sure.
     package var mustConnect: Bool {
-        let (one, other) = (homes[0], homes[1])
+        let one = homes[0]
+        var other = homes[1]
+        if sharesNAT, !other.nats.isEmpty, let shared = one.nats.last { other.nats[other.nats.count - 1] = shared }
         if one.hasRelay, other.hasRelay || other.isKnown && !other.blocksUDP { return true }
         if other.hasRelay, one.isKnown, !one.blocksUDP { return true }
         if sharesNAT { return one.nats.count == 1 && other.nats.count == 1 }

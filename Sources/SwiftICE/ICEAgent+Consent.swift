@@ -40,12 +40,14 @@ extension ICEAgent {
     }
 
     /// Nominates the selected pair again when the peer checks it afterwards: it may have missed the nomination while it
-    /// did not know our description yet, and would then wait for one until it fails. A few times only.
+    /// did not know our description yet, or have lost the pair and found it again, and would wait for one until it fails.
+    /// A few times at once, then every now and then.
     mutating func repeatNomination(_ component: Int, at now: Instant) -> [Effect] {
-        guard role == .controlling, let count = selections[component - 1]?.repeatedNominations, count < 3 else {
-            return []
-        }
+        guard role == .controlling, let selection = selections[component - 1] else { return [] }
+        let isTime = selection.lastRepetition.map { $0.duration(to: now) >= configuration.keepalive } ?? true
+        guard isTime || selection.repeatedNominations < 3 else { return [] }
         selections[component - 1]?.repeatedNominations += 1
+        selections[component - 1]?.lastRepetition = now
         return request(onSelected: component, nominating: true, at: now)
     }
 

@@ -7,7 +7,7 @@ extension ICEAgent {
     /// Where its pair was selected, ``Effect/lost(component:)`` says so, and the other pairs are checked anew; bases added
     /// meanwhile take part. The session fails when ``Configuration/patience`` ends.
     public mutating func removeBase(_ base: Base, at now: Instant) -> [Effect] {
-        guard isAlive, let index = bases.firstIndex(of: base) else { return [.ignored(.unknownBase)] }
+        guard state != .closed, let index = bases.firstIndex(of: base) else { return [.ignored(.unknownBase)] }
         bases.remove(at: index)
         let gone = locals.filter {
             $0.base == base.endpoint && $0.candidate.transport.isTCP == (base.transport == .tcp)

@@ -168,8 +168,7 @@ public struct ICEAgent: Machine {
             guard case .stream = path else { return [transmit(payload, over: path, at: now)] }
             return payload.isEmpty ? [] : [transmit(payload, over: path, at: now)]
         }
-        guard let pair = checkList.bestValid(component: component), let path = path(of: pair), case .datagram = path
-        else { return [.ignored(.noPath)] }
+        guard let path = usablePair(component: component, at: now)?.path else { return [.ignored(.noPath)] }
         return [transmit(payload, over: path, at: now)]
     }
 
@@ -187,12 +186,14 @@ public struct ICEAgent: Machine {
     }
 
     /// The pair application data may travel on now: the selected one, or before the nomination the best one over UDP that
-    /// a check of ours has succeeded on (RFC 8445 §12.1), which hides the round trip of the nomination.
-    public func usablePair(component: Int) -> SelectedPair? {
+    /// a check of ours has succeeded on (RFC 8445 §12.1), which hides the round trip of the nomination; that for as long
+    /// as the answer stands for consent.
+    public func usablePair(component: Int, at now: Instant) -> SelectedPair? {
         guard (1...components).contains(component), isAlive else { return nil }
         if let selection = selections[component - 1] { return selection.pair }
         guard let pair = checkList.bestValid(component: component), let local = pair.validLocal,
-            let path = path(of: pair), case .datagram = path
+            let path = path(of: pair), case .datagram = path, let verified = pair.lastVerified,
+            configuration.consent.map({ verified.duration(to: now) < $0.expiry }) ?? true
         else { return nil }
         return SelectedPair(local: local, remote: pair.remote, path: path)
     }

@@ -13,6 +13,7 @@ struct Selection: Sendable {
     var lastAnswer: Instant
     var consentExpiry: Instant
     var repeatedNominations = 0
+    var lastRepetition: Instant?
     /// How many times in a row the pair was asked for a sign of life without an answer, while it is being asked.
     var probes: Int?
     /// Whether it gave no sign of life when asked.

@@ -44,7 +44,7 @@ struct PeerKindTests {
         network.delay = .milliseconds(10)...(.milliseconds(10))
         for side in 0..<2 { network.start(side: side, after: .zero) }
         let isEarly = network.run(until: .zero.advanced(by: .seconds(1))) { network in
-            network.agents.allSatisfy { $0.usablePair(component: 1) != nil }
+            network.agents.allSatisfy { $0.usablePair(component: 1, at: network.now) != nil }
         }
         #expect(isEarly && network.agents.allSatisfy { $0.selectedPair(component: 1) == nil })
         for side in 0..<2 { network.send([0x80], component: 1, side: side) }
