@@ -13,6 +13,8 @@ extension ICESession {
                 handlers: RelayDriver.Handlers(
                     allocated: { [unowned self] in allocated($0.relayed, component) },
                     received: { [unowned self] bytes, peer in relayed(bytes, from: peer, component) },
+                    permitted: { [unowned self] in permitted($0, $1, component) },
+                    lost: { [unowned self] in lostRelay($0, component) },
                     failed: { [unowned self] in finishGatheringIfDone() }))
             relays.append(relay)
             relay.start()
@@ -31,10 +33,28 @@ extension ICESession {
     /// The relay a base belongs to.
     func relay(at base: Endpoint) -> RelayDriver? { relays.first { $0.relayed.contains(base) } }
 
-    /// Has the relays let through whom the peer says it is.
-    func permit(_ candidates: [Candidate]) {
-        for relay in relays {
-            for candidate in candidates where candidate.transport == .udp { relay.permit(candidate.endpoint.address) }
+    /// Has a relay let an address through, and tells the agent what became of it.
+    func permit(_ address: IPAddress, on base: Endpoint) {
+        guard let relay = relay(at: base) else {
+            return perform(agent.permissionFailed(address, on: base, at: loop.now))
+        }
+        relay.permit(address)
+    }
+
+    private func permitted(_ address: IPAddress, _ isPermitted: Bool, _ component: Int) {
+        let relayed = relays[component - 1].relayed.first { $0.address.family == address.family }
+        guard let relayed else { return }
+        perform(
+            isPermitted
+                ? agent.permitted(address, on: relayed, at: loop.now)
+                : agent.permissionFailed(address, on: relayed, at: loop.now))
+    }
+
+    /// The relay is gone, and with it the paths over it.
+    private func lostRelay(_ relayed: [Endpoint], _ component: Int) {
+        for endpoint in relayed {
+            let base = ICEAgent.Base(component: component, endpoint: endpoint, transport: .udp, kind: .relayed)
+            perform(agent.removeBase(base, at: loop.now))
         }
     }
 

@@ -49,6 +49,8 @@ extension ICESession {
         public var writable: (_ component: Int) -> Void = { _ in }
         /// A component has a pair, or a better one than before.
         public var selected: (ICEAgent.SelectedPair, _ component: Int) -> Void = { _, _ in }
+        /// The path of a component is gone and others are looked for; `writable` is called again when one is found.
+        public var lost: (_ component: Int) -> Void = { _ in }
         /// Every component has a pair.
         public var completed: () -> Void = {}
         /// Data of the peer came, valid during the call.

@@ -78,17 +78,15 @@ public final class ICESession {
     /// The pair a component uses, if one is selected.
     public func selectedPair(component: Int = 1) -> ICEAgent.SelectedPair? { agent.selectedPair(component: component) }
 
-    /// Starts the checks with what the peer told.
-    public func connect(to remote: SessionDescription) {
+    /// Starts the checks with what the peer told; of its kind what both sides agreed on elsewhere.
+    public func connect(to remote: SessionDescription, peer: ICEAgent.PeerOptions = ICEAgent.PeerOptions()) {
         guard !isClosed else { return }
-        permit(remote.candidates)
-        perform(agent.start(remote: remote, at: loop.now))
+        perform(agent.start(remote: remote, peer: peer, at: loop.now))
     }
 
     /// Takes candidates the peer told later.
     public func addRemoteCandidates(_ candidates: [Candidate]) {
         guard !isClosed else { return }
-        permit(candidates)
         perform(agent.addRemoteCandidates(candidates, at: loop.now))
     }
 
@@ -133,7 +131,7 @@ public final class ICESession {
 
     /// Sends over a connection, or finds that there is no path.
     private func sendThroughAgent(_ bytes: [UInt8], _ component: Int) -> Int {
-        guard agent.sendingPath(component: component) != nil else { return 0 }
+        guard agent.usablePair(component: component) != nil else { return 0 }
         perform(agent.send(bytes, component: component, at: loop.now))
         counters.dataSent += 1
         return 1
@@ -208,6 +206,11 @@ public final class ICESession {
             if case .datagram(let base, let peer) = pair.path { relay(at: base)?.bindChannel(to: peer) }
             handlers.selected(pair, component)
         case .completed: handlers.completed()
+        case .lost(let component): lost(component)
+        case .permit(let address, let base): permit(address, on: base)
+        case .resolve(let host):
+            // Multicast DNS is not spoken yet; the peer's own check may tell the address.
+            perform(agent.resolved(host, to: [], at: loop.now))
         case .failed(let failure):
             forgetRoutes()
             handlers.failed(failure)
@@ -224,10 +227,16 @@ public final class ICESession {
         }
     }
 
+    private func lost(_ component: Int) {
+        isWritable[component - 1] = false
+        lastOrigin = nil
+        handlers.lost(component)
+    }
+
     /// Sends data where the agent would, and says so the first time it would.
     private func followPaths() {
         for component in 1...agent.components {
-            let path = agent.sendingPath(component: component)
+            let path = agent.usablePair(component: component)?.path
             if case .datagram(let base, let peer) = path, let socket = sockets.datagramSocket(at: base) {
                 let known = sending[component - 1]
                 if known?.base != base || known?.peer != peer {

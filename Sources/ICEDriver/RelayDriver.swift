@@ -3,9 +3,6 @@ internal import SansIO
 internal import SwiftICE
 
 /// Does what a ``RelayRace`` decides: opens legs to TURN servers and carries what passes them.
-///
-/// Sends to a peer whose permission is asked for wait for it, as the server would drop them and a check would only be
-/// repeated half a second later.
 final class RelayDriver {
     /// What the driver tells its session.
     struct Handlers {
@@ -13,6 +10,10 @@ final class RelayDriver {
         var allocated: (TURNClient.Allocation) -> Void
         /// Data of a peer came through the relay.
         var received: ([UInt8], _ peer: Endpoint) -> Void
+        /// A peer's address is let through, or not.
+        var permitted: (IPAddress, _ isPermitted: Bool) -> Void
+        /// The relay that stood at these addresses is gone.
+        var lost: ([Endpoint]) -> Void
         /// No server gives a relay, for now.
         var failed: () -> Void
     }
@@ -21,9 +22,6 @@ final class RelayDriver {
         case datagram(DatagramSocket, server: Endpoint)
         case stream(StreamSocket)
     }
-
-    /// How many sends wait for the permission of one peer's address.
-    private static let waitingLimit = 8
 
     private let loop: EventLoop
     private let batch: DatagramBatch
@@ -34,7 +32,8 @@ final class RelayDriver {
     private var waiting: [RelayRace.Effect] = []
     private var isPerforming = false
     private var isClosing = false
-    private var unpermitted: [(peer: Endpoint, bytes: [UInt8])] = []
+    /// The addresses of the relay in use; the race knows them no more when it is lost.
+    private(set) var relayed: [Endpoint] = []
     private lazy var alarm = Alarm(on: loop) { [weak self] in
         guard let self else { return }
         perform(race.advance(to: loop.now))
@@ -42,9 +41,6 @@ final class RelayDriver {
 
     /// Whether a relay stands, or none can be had.
     private(set) var isSettled = false
-
-    /// The relayed addresses, at most one of each family.
-    var relayed: [Endpoint] { race.allocation?.relayed ?? [] }
 
     init(servers: [TURNServer], on loop: EventLoop, batch: DatagramBatch, handlers: Handlers) {
         self.loop = loop
@@ -64,23 +60,17 @@ final class RelayDriver {
     /// Has data of a peer travel on a channel from now on.
     func bindChannel(to peer: Endpoint) { relay { $0.bindChannel(to: peer, at: $1) } }
 
-    /// Sends to a peer, or waits for its permission.
-    func send(_ bytes: [UInt8], to peer: Endpoint) {
-        var isPermitted = false
-        relay { client, now in
-            isPermitted = client.isPermitted(peer.address)
-            return isPermitted ? client.send(bytes, to: peer, at: now) : client.permit(peer.address, at: now)
-        }
-        guard !isPermitted, unpermitted.count(where: { $0.peer.address == peer.address }) < Self.waitingLimit else {
-            return
-        }
-        unpermitted.append((peer, bytes))
-    }
+    /// Sends to a permitted peer.
+    func send(_ bytes: [UInt8], to peer: Endpoint) { relay { $0.send(bytes, to: peer, at: $1) } }
 
     /// Gives the relay back; the driver lives until the server knows, or did not answer.
     func close() {
+        guard !isClosing else { return }
         isClosing = true
-        unpermitted = []
+        loop.schedule(at: loop.now.advanced(by: race.configuration.releasePatience + .milliseconds(100))) {
+            // The race ends earlier; this only outlives it.
+            withExtendedLifetime(self) {}
+        }
         perform(race.close(at: loop.now))
     }
 
@@ -112,9 +102,13 @@ final class RelayDriver {
         case .close(let id): close(id)
         case .selected(_, _, let allocation):
             isSettled = true
+            relayed = allocation.relayed
             if !isClosing { handlers.allocated(allocation) }
         case .relay(let effect): perform(effect)
-        case .lost: break  // The race looks for another one and tells it.
+        case .lost:
+            let gone = relayed
+            relayed = []
+            if !isClosing { handlers.lost(gone) }
         case .failed:
             isSettled = true
             if !isClosing { handlers.failed() }
@@ -127,11 +121,8 @@ final class RelayDriver {
 
     private func perform(_ effect: TURNClient.Effect) {
         switch effect {
-        case .permitted(let address):
-            let ready = unpermitted.filter { $0.peer.address == address }
-            unpermitted.removeAll { $0.peer.address == address }
-            for (peer, bytes) in ready { relay { $0.send(bytes, to: peer, at: $1) } }
-        case .permissionFailed(let address, _): unpermitted.removeAll { $0.peer.address == address }
+        case .permitted(let address): if !isClosing { handlers.permitted(address, true) }
+        case .permissionFailed(let address, _): if !isClosing { handlers.permitted(address, false) }
         case .received(let bytes, let peer): if !isClosing { handlers.received(bytes, peer) }
         default: break
         }
