@@ -231,7 +231,7 @@ private struct DHTNodeFuzz {
                 case .finished(let operation, _):
                     try require(finished.insert(operation).inserted, "an operation ends once")
                 case .examine(let value, let id): unexamined.append((value, id))
-                case .value, .expired, .status, .observedAddress, .ignored: break
+                case .value, .row, .expired, .status, .observedAddress, .ignored: break
                 }
             }
             effects = next
