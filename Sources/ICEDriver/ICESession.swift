@@ -131,7 +131,7 @@ public final class ICESession {
 
     /// Sends over a connection, or finds that there is no path.
     private func sendThroughAgent(_ bytes: [UInt8], _ component: Int) -> Int {
-        guard agent.usablePair(component: component) != nil else { return 0 }
+        guard agent.usablePair(component: component, at: loop.now) != nil else { return 0 }
         perform(agent.send(bytes, component: component, at: loop.now))
         counters.dataSent += 1
         return 1
@@ -236,7 +236,7 @@ public final class ICESession {
     /// Sends data where the agent would, and says so the first time it would.
     private func followPaths() {
         for component in 1...agent.components {
-            let path = agent.usablePair(component: component)?.path
+            let path = agent.usablePair(component: component, at: loop.now)?.path
             if case .datagram(let base, let peer) = path, let socket = sockets.datagramSocket(at: base) {
                 let known = sending[component - 1]
                 if known?.base != base || known?.peer != peer {
