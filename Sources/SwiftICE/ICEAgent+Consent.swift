@@ -28,8 +28,8 @@ extension ICEAgent {
         return [transmit(indication, over: selection.pair.path, at: now)]
     }
 
-    /// Asks the peer whether it still wants what we send (RFC 7675 §5.1); more insistently when two answers in a row are
-    /// missing, so that loss alone does not end a session.
+    /// Asks the peer whether it still wants what we send (RFC 7675 §5.1); more insistently when two answers in a row
+    /// are missing, so that loss alone does not end a session.
     mutating func renewConsent(_ component: Int, at now: Instant) -> [Effect] {
         armConsentCheck(component, at: now)
         let effects = request(onSelected: component, nominating: false, at: now)
@@ -40,8 +40,8 @@ extension ICEAgent {
     }
 
     /// Nominates the selected pair again when the peer checks it afterwards: it may have missed the nomination while it
-    /// did not know our description yet, or have lost the pair and found it again, and would wait for one until it fails.
-    /// A few times at once, then every now and then.
+    /// did not know our description yet, or have lost the pair and found it again, and would wait for one until it
+    /// fails. A few times at once, then every now and then.
     mutating func repeatNomination(_ component: Int, at now: Instant) -> [Effect] {
         guard role == .controlling, let selection = selections[component - 1] else { return [] }
         let isTime = selection.lastRepetition.map { $0.duration(to: now) >= configuration.keepalive } ?? true

@@ -34,8 +34,8 @@ extension ICEAgent {
         return selection
     }
 
-    /// Whether a component has no pair of this generation yet, or may move to this one: between peers that agreed to it,
-    /// from a relay to a direct path, and from a reflexive address to one of the host.
+    /// Whether a component has no pair of this generation yet, or may move to this one: between peers that agreed to
+    /// it, from a relay to a direct path, and from a reflexive address to one of the host.
     func isWorthChecking(_ pair: CandidatePair) -> Bool {
         guard let selection = currentSelection(pair.component) else { return true }
         return peer.renominates && !pair.local.transport.isTCP && pair.rank > selection.checked.rank
