@@ -12,6 +12,8 @@ struct Selection: Sendable {
     /// When the peer last answered on it.
     var lastAnswer: Instant
     var consentExpiry: Instant
+    /// How many requests on it have left since then.
+    var unanswered = 0
     var repeatedNominations = 0
     var lastRepetition: Instant?
     /// How many times in a row the pair was asked for a sign of life without an answer, while it is being asked.
