@@ -82,8 +82,8 @@ struct CandidatePair: Hashable, Sendable {
     /// The remote candidate as seen from `local` when the two may be checked, else `nil`.
     ///
     /// Same component, same family, link-local IPv6 only with its like on the same link (RFC 8445 §6.1.2.2), and for
-    /// TCP an active local candidate with a passive remote one: the other way round, the peer connects. Simultaneous-open
-    /// candidates go together.
+    /// TCP an active local candidate with a passive remote one: the other way round, the peer connects.
+    /// Simultaneous-open candidates go together.
     static func reachable(_ remote: Candidate, from local: Candidate) -> Candidate? {
         guard remote.component == local.component, remote.endpoint.address.family == local.endpoint.address.family
         else { return nil }

@@ -47,7 +47,8 @@ public struct Configuration: Hashable, Sendable {
 
     /// How long after the selection a peer's check from elsewhere is taken for the leftover of its search for paths.
     public var settling = Duration.milliseconds(400)
-    /// The time between two questions whether a selected pair still works, at least; twice its round trip if that is more.
+    /// The time between two questions whether a selected pair still works, at least; twice its round trip if that is
+    /// more.
     public var probeInterval = Duration.milliseconds(250)
     /// How many such questions stay without an answer until other pairs are taken instead.
     public var probeAttempts = 4
@@ -72,8 +73,8 @@ public struct Configuration: Hashable, Sendable {
     /// How long connections that lost stay open after the nomination, as an aggressive peer may send on another one;
     /// `nil` is until the session ends.
     ///
-    /// A stock Jami peer (13.7.0) that sees one of a session's connections closed reads the others every half second only,
-    /// for as long as the session lasts.
+    /// A stock Jami peer (13.7.0) that sees one of a session's connections closed reads the others every half second
+    /// only, for as long as the session lasts.
     public var linger: Duration?
     /// The most bytes of application data put in one frame on TCP; longer data is cut (RFC 4571 allows 65535).
     public var framePayloadLimit = 65_533

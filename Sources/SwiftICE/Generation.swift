@@ -2,8 +2,8 @@ internal import SansIO
 
 /// The credentials of both sides between two ICE restarts (RFC 8445 §9).
 ///
-/// Checks of a generation are made and answered with its own credentials, so that a pair of the former one stays in use,
-/// and keeps its consent, until the next one has found another.
+/// Checks of a generation are made and answered with its own credentials, so that a pair of the former one stays in
+/// use, and keeps its consent, until the next one has found another.
 struct Generation: Sendable {
     /// Counts restarts, from 0.
     let number: Int

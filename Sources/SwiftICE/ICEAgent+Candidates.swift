@@ -50,8 +50,8 @@ extension ICEAgent {
         }
     }
 
-    /// Adds a bound socket: one candidate for UDP, a passive and an active one for TCP, and a simultaneous-open one where
-    /// configured.
+    /// Adds a bound socket: one candidate for UDP, a passive and an active one for TCP, and a simultaneous-open one
+    /// where configured.
     ///
     /// Earlier bases get higher priorities; see ``Priority/interleaved(_:)``. Legal before and after the start; a base
     /// added when every component has its pair is used when one is lost, or to find a better one.

@@ -109,8 +109,8 @@ extension ICEAgent {
 
     /// The priority of the peer-reflexive candidate a check may give birth to (RFC 8445 §7.1.1).
     ///
-    /// Each kind counts its local preferences down from the same number; relays take the lower half here, so that no two
-    /// bases give birth to equal priorities.
+    /// Each kind counts its local preferences down from the same number; relays take the lower half here, so that no
+    /// two bases give birth to equal priorities.
     func reflexivePriority(of local: Candidate) -> UInt32 {
         let preference = Priority.localPreference(of: local.priority)
         return Priority.candidate(

@@ -28,8 +28,8 @@ extension ICEAgent {
         return [transmit(indication, over: selection.pair.path, at: now)]
     }
 
-    /// Asks the peer whether it still wants what we send (RFC 7675 §5.1); more insistently when two answers in a row are
-    /// missing, so that loss alone does not end a session.
+    /// Asks the peer whether it still wants what we send (RFC 7675 §5.1); more insistently when two answers in a row
+    /// are missing, so that loss alone does not end a session.
     mutating func renewConsent(_ component: Int, at now: Instant) -> [Effect] {
         armConsentCheck(component, at: now)
         let effects = request(onSelected: component, nominating: false, at: now)
@@ -40,8 +40,8 @@ extension ICEAgent {
     }
 
     /// Nominates the selected pair again when the peer checks it afterwards: it may have missed the nomination while it
-    /// did not know our description yet, or have lost the pair and found it again, and would wait for one until it fails.
-    /// A few times at once, then every now and then.
+    /// did not know our description yet, or have lost the pair and found it again, and would wait for one until it
+    /// fails. A few times at once, then every now and then.
     mutating func repeatNomination(_ component: Int, at now: Instant) -> [Effect] {
         guard role == .controlling, let selection = selections[component - 1] else { return [] }
         let isTime = selection.lastRepetition.map { $0.duration(to: now) >= configuration.keepalive } ?? true
@@ -55,6 +55,7 @@ extension ICEAgent {
         guard isAlive, let selection = selections[component - 1] else { return [] }
         // The pair whose nomination is under way must not be overtaken by the one it is to replace.
         let nominating = nominating && !isNominating(component)
+        selections[component - 1]?.unanswered += 1
         return request(
             .consent(component: component, nominating: nominating), pair: selection.checked, over: selection.pair.path,
             of: selection.generation, at: now)
@@ -63,6 +64,7 @@ extension ICEAgent {
     /// Puts the end of the consent off.
     mutating func consentWasGiven(_ component: Int, at now: Instant) {
         selections[component - 1]?.lastAnswer = now
+        selections[component - 1]?.unanswered = 0
         selections[component - 1]?.probes = nil
         selections[component - 1]?.isSilent = false
         timers.cancel(.probe(component: component))
@@ -72,14 +74,14 @@ extension ICEAgent {
         timers.set(.consentExpiry(component: component), at: end)
     }
 
-    /// Ends sending on the pair, unless we slept past the end ourselves: then the peer is asked once more first.
+    /// Ends sending on the pair, unless the peer was hardly asked, as we slept ourselves: then it is asked first.
     ///
     /// A pair from before a restart, and one of a peer that renominates, is lost alone; else the session has failed.
     mutating func consentIsOver(_ component: Int, at now: Instant) -> [Effect] {
         guard isAlive, let selection = selections[component - 1], let consent = configuration.consent else {
             return []
         }
-        guard selection.consentExpiry.duration(to: now) > .seconds(1) else {
+        guard selection.unanswered < configuration.probeAttempts else {
             let isCurrent = selection.generation.number == current.number
             return isCurrent && !peer.renominates ? fail(.consentLost) : losePath(component, at: now)
         }

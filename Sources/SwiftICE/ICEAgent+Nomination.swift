@@ -2,8 +2,8 @@ internal import SansIO
 
 extension ICEAgent {
     /// As controlling agent, nominates the best valid pair of a component once no better kind of pair can be expected
-    /// soon (RFC 8445 §8.1.1): at once, or after a few round trips of waiting. Between peers that renominate it is always at
-    /// once, as better pairs are nominated when they turn up.
+    /// soon (RFC 8445 §8.1.1): at once, or after a few round trips of waiting. Between peers that renominate it is
+    /// always at once, as better pairs are nominated when they turn up.
     mutating func considerNomination(_ component: Int, at now: Instant) -> [Effect] {
         guard role == .controlling, isChecking, let best = checkList.bestValid(component: component),
             !isNominating(component)
@@ -80,7 +80,8 @@ extension ICEAgent {
         return other.priority < pair.priority
     }
 
-    /// Lets pairs that were nominated long ago be nominated again; before, it may be a check that was repeated on the way.
+    /// Lets pairs that were nominated long ago be nominated again; before, it may be a check that was repeated on the
+    /// way.
     private mutating func forgetNominations(_ component: Int, besides id: Int, since: Instant, at now: Instant) {
         guard since.duration(to: now) > configuration.nominationPatience else { return }
         checkList.updateAll { pair in

@@ -4,8 +4,8 @@ public import SansIO
 extension ICEAgent {
     /// Removes a bound socket whose address is gone: its candidates, pairs and connections end.
     ///
-    /// Where its pair was selected, ``Effect/lost(component:)`` says so, and the other pairs are checked anew; bases added
-    /// meanwhile take part. The session fails when ``Configuration/patience`` ends.
+    /// Where its pair was selected, ``Effect/lost(component:)`` says so, and the other pairs are checked anew; bases
+    /// added meanwhile take part. The session fails when ``Configuration/patience`` ends.
     public mutating func removeBase(_ base: Base, at now: Instant) -> [Effect] {
         guard state != .closed, let index = bases.firstIndex(of: base) else { return [.ignored(.unknownBase)] }
         bases.remove(at: index)

@@ -25,7 +25,8 @@ extension ICEAgent {
         return pace(at: now)
     }
 
-    /// Reports that the relay behind a base does not let an address through, or no longer: its pairs fail, and no others.
+    /// Reports that the relay behind a base does not let an address through, or no longer: its pairs fail, and no
+    /// others.
     public mutating func permissionFailed(_ address: IPAddress, on base: Endpoint, at now: Instant) -> [Effect] {
         guard let index = permission(address, on: base) else { return [.ignored(.unknownBase)] }
         permissions[index].state = .refused

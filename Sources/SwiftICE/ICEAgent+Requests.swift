@@ -150,8 +150,8 @@ extension ICEAgent {
         }
     }
 
-    /// A check on another path than the selected one that does not nominate: a leftover of the peer's search for paths, or
-    /// later the sign that its address has changed. Then the path it came on is checked as well.
+    /// A check on another path than the selected one that does not nominate: a leftover of the peer's search for paths,
+    /// or later the sign that its address has changed. Then the path it came on is checked as well.
     private mutating func processAside(_ check: ReceivedCheck, _ selection: Selection, at now: Instant) -> [Effect] {
         guard case .datagram = check.path else {
             linger(check.component, at: now)
@@ -199,8 +199,8 @@ extension ICEAgent {
         }
     }
 
-    /// The simultaneous-open pair an accepted connection belongs to: it comes from the very port the peer announced. If our
-    /// own attempt has not made it, there is no other connection between these two ports.
+    /// The simultaneous-open pair an accepted connection belongs to: it comes from the very port the peer announced. If
+    /// our own attempt has not made it, there is no other connection between these two ports.
     private func simultaneousPair(of connection: Connection) -> Int? {
         checkList.pairs.first { pair in
             pair.local.transport == .tcp(.simultaneousOpen) && pair.local.endpoint == connection.base

@@ -76,8 +76,8 @@ extension ICEAgent {
         return effects + pace(at: now)
     }
 
-    /// Sees from the answer on a selected pair that a NAT on our side gave us another address: the peer's view is noted, and
-    /// told by a nomination, as the peer still sends to the address before.
+    /// Sees from the answer on a selected pair that a NAT on our side gave us another address: the peer's view is
+    /// noted, and told by a nomination, as the peer still sends to the address before.
     private mutating func followMapping(_ component: Int, _ mapped: Endpoint?, at now: Instant) -> [Effect] {
         guard let selection = currentSelection(component), let mapped, case .datagram = selection.pair.path,
             mapped.address != selection.pair.local.endpoint.address || mapped.port != selection.pair.local.endpoint.port

@@ -4,9 +4,9 @@ extension ICEAgent {
     /// Begins the session anew with other credentials (RFC 8445 §9): send ``localDescription`` to the peer, and call
     /// ``start(remote:peer:at:)`` with its new one.
     ///
-    /// Bases, candidates and the role stay. What was selected stays in use, with its consent, until another pair is selected
-    /// or it is lost by itself; checks with the former credentials are still answered. After a failure it is the way
-    /// back. Candidates of the peer that belong to the former generation are forgotten.
+    /// Bases, candidates and the role stay. What was selected stays in use, with its consent, until another pair is
+    /// selected or it is lost by itself; checks with the former credentials are still answered. After a failure it is
+    /// the way back. Candidates of the peer that belong to the former generation are forgotten.
     public mutating func restart(at now: Instant) -> [Effect] {
         guard state != .closed, state != .new || former != nil else { return [.ignored(.wrongState)] }
         let isServing = selections.contains { $0?.generation.number == current.number }
@@ -21,7 +21,8 @@ extension ICEAgent {
         return closeAttempts()
     }
 
-    /// Whether the credentials of a description the peer sent later ask for a restart: both are others (RFC 8839 §4.4.1.1.1).
+    /// Whether the credentials of a description the peer sent later ask for a restart: both are others (RFC 8839
+    /// §4.4.1.1.1).
     public func isRestart(_ remote: Credentials) -> Bool {
         guard let known = current.remote else { return false }
         return known.fragment != remote.fragment && known.password != remote.password

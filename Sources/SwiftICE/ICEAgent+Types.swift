@@ -46,9 +46,9 @@ extension ICEAgent {
     public struct PeerOptions: Hashable, Sendable {
         /// It answers checks and makes none (RFC 8445 §2.5).
         public var isLite = false
-        /// Both sides agreed that the controlling one may nominate again and again, the last nomination counting: a call
-        /// starts on the first path found, moves to clearly better ones, and off paths that died. Only between agents
-        /// of this kind; the agreement is the embedder's.
+        /// Both sides agreed that the controlling one may nominate again and again, the last nomination counting: a
+        /// call starts on the first path found, moves to clearly better ones, and off paths that died. Only between
+        /// agents of this kind; the agreement is the embedder's.
         public var renominates = false
 
         /// A full agent that follows RFC 8445.
@@ -67,8 +67,8 @@ extension ICEAgent {
 
     /// Where a session stands.
     public enum State: Hashable, Sendable {
-        /// Waits for ``ICEAgent/start(remote:peer:at:)``; checks of the peer are answered and remembered. After a restart
-        /// the pairs from before stay in use.
+        /// Waits for ``ICEAgent/start(remote:peer:at:)``; checks of the peer are answered and remembered. After a
+        /// restart the pairs from before stay in use.
         case new
         /// Looks for paths.
         case checking
@@ -94,8 +94,8 @@ extension ICEAgent {
     public enum Effect: Hashable, Sendable {
         /// Send a datagram from the base bound to `from`.
         case send([UInt8], from: Endpoint, to: Endpoint)
-        /// Open a TCP connection from the local address `from`, whose port is 0, or for a simultaneous-open candidate the
-        /// one of its listening socket, to be shared with it (`SO_REUSEPORT`), and report it with
+        /// Open a TCP connection from the local address `from`, whose port is 0, or for a simultaneous-open candidate
+        /// the one of its listening socket, to be shared with it (`SO_REUSEPORT`), and report it with
         /// ``ICEAgent/connected(_:local:at:)`` or ``ICEAgent/disconnected(_:at:)``.
         case connect(ConnectionID, from: Endpoint, to: Endpoint)
         /// Write all of these bytes on a connection, in order.
@@ -108,8 +108,8 @@ extension ICEAgent {
         case selected(SelectedPair, component: Int)
         /// Every component has a selected pair; sent once after each start.
         case completed
-        /// The path of a component is gone; others are looked for, and bases may be added. What else to do until the next
-        /// ``selected(_:component:)`` is the embedder's choice.
+        /// The path of a component is gone; others are looked for, and bases may be added. What else to do until the
+        /// next ``selected(_:component:)`` is the embedder's choice.
         case lost(component: Int)
         /// Have the relay behind the base `on` let this address through, and report it with
         /// ``ICEAgent/permitted(_:on:at:)`` or ``ICEAgent/permissionFailed(_:on:at:)``; the pairs wait for that.

@@ -3,10 +3,10 @@ public import SansIO
 /// One ICE session (RFC 8445, RFC 6544 for TCP) as a machine: N components of one stream, over UDP or TCP.
 ///
 /// Order of use: create, ``addBase(_:at:)`` for each bound socket, optionally ``addMapped(_:base:tcp:at:)``, send
-/// ``localDescription`` to the peer, ``start(remote:peer:at:)`` once its description is known, and from then on feed what
-/// arrives. Checks that arrive before ``start(remote:peer:at:)`` are answered and remembered. ``restart(at:)`` begins anew
-/// with other credentials while what was selected stays in use. Every method is legal in every state; what makes no
-/// sense is refused with ``Effect/ignored(_:)``.
+/// ``localDescription`` to the peer, ``start(remote:peer:at:)`` once its description is known, and from then on feed
+/// what arrives. Checks that arrive before ``start(remote:peer:at:)`` are answered and remembered. ``restart(at:)``
+/// begins anew with other credentials while what was selected stays in use. Every method is legal in every state; what
+/// makes no sense is refused with ``Effect/ignored(_:)``.
 public struct ICEAgent: Machine {
     /// What the agent waits for.
     enum Timer: Hashable, Sendable {
@@ -185,9 +185,9 @@ public struct ICEAgent: Machine {
         return selections[component - 1]?.pair
     }
 
-    /// The pair application data may travel on now: the selected one, or before the nomination the best one over UDP that
-    /// a check of ours has succeeded on (RFC 8445 §12.1), which hides the round trip of the nomination; that for as long
-    /// as the answer stands for consent.
+    /// The pair application data may travel on now: the selected one, or before the nomination the best one over UDP
+    /// that a check of ours has succeeded on (RFC 8445 §12.1), which hides the round trip of the nomination; that for
+    /// as long as the answer stands for consent.
     public func usablePair(component: Int, at now: Instant) -> SelectedPair? {
         guard (1...components).contains(component), isAlive else { return nil }
         if let selection = selections[component - 1] { return selection.pair }

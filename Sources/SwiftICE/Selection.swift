@@ -12,6 +12,8 @@ struct Selection: Sendable {
     /// When the peer last answered on it.
     var lastAnswer: Instant
     var consentExpiry: Instant
+    /// How many requests on it have left since then.
+    var unanswered = 0
     var repeatedNominations = 0
     var lastRepetition: Instant?
     /// How many times in a row the pair was asked for a sign of life without an answer, while it is being asked.
@@ -34,8 +36,8 @@ extension ICEAgent {
         return selection
     }
 
-    /// Whether a component has no pair of this generation yet, or may move to this one: between peers that agreed to it,
-    /// from a relay to a direct path, and from a reflexive address to one of the host.
+    /// Whether a component has no pair of this generation yet, or may move to this one: between peers that agreed to
+    /// it, from a relay to a direct path, and from a reflexive address to one of the host.
     func isWorthChecking(_ pair: CandidatePair) -> Bool {
         guard let selection = currentSelection(pair.component) else { return true }
         return peer.renominates && !pair.local.transport.isTCP && pair.rank > selection.checked.rank
