@@ -11,6 +11,7 @@ Times are shown beside their goals and judged by nobody, as they say as much abo
 import argparse
 import json
 import os
+import signal
 import shutil
 import subprocess
 import sys
@@ -105,4 +106,6 @@ def main():
 
 
 if __name__ == "__main__":
+    # An end from outside takes the networks down as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())
