@@ -54,6 +54,11 @@ class Cell:
         return DIRECT if reaches(a, b) or reaches(b, a) else RELAY
 
     @property
+    def accepted(self):
+        """The kinds of pair that make the cell green: where packets get lost, the better path may show up too late."""
+        return {self.expected, RELAY} if self.line.loss_percent else {self.expected}
+
+    @property
     def ways(self):
         """What else than UDP an agent needs for it."""
         a, b = lab.read_topology(self.topology)

@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -140,4 +141,6 @@ def main():
 
 
 if __name__ == "__main__":
+    # An end from outside takes the networks down as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

@@ -3,14 +3,15 @@
 
 Usage: matrix.py PEER [--quick] [--runs N] [--cells A,B] [--limit MS] [--json FILE] [--table FILE]
 
-PEER is run as PEER [--tcp] [--map] DIR ME OTHER TURN LIMIT_MS on both hosts and prints one JSON object. A cell is green when
-every run ended with data in both directions over the best kind of pair that theory allows. Times are shown beside their
-goals and judged by nobody, as they say as much about the machine.
+PEER is run as PEER [--tcp] [--map] DIR ME OTHER TURN LIMIT_MS on both hosts and prints one JSON object. A cell is green
+when every run ended with data in both directions over the best kind of pair that theory allows, or on lossy lines over any.
+Times are shown beside their goals and judged by nobody, as they say as much about the machine.
 """
 
 import argparse
 import json
 import os
+import signal
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def run_cell(cell, peer, runs, limit, seed):
         max(side[key] for side in sides) for sides in results if all(key in side for side in sides))
     return {
         "cell": cell.name, "expected": cell.expected, "reached": reached,
-        "green": all(one == cell.expected for one in reached), "goal_ms": cell.goal_ms(cell.expected),
+        "green": all(one in cell.accepted for one in reached), "goal_ms": cell.goal_ms(cell.expected),
         "connected_ms": times("connected_ms"), "completed_ms": times("completed_ms"), "gather_ms": times("gather_ms"),
         "control": sorted(sum(side.get("control", 0) for side in sides) for sides in results), "runs": results,
     }
@@ -105,4 +106,6 @@ def main():
 
 
 if __name__ == "__main__":
+    # An end from outside takes the networks down as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())
