@@ -2,8 +2,12 @@ internal import Glibc
 public import SansIO
 
 extension EventLoop {
-    /// The time now, on the kernel's boot clock (`CLOCK_BOOTTIME`), which counts while the machine sleeps.
-    public var now: Instant { Instant(nanoseconds: Self.read(CLOCK_BOOTTIME)) }
+    /// The time now, on the kernel's boot clock (`CLOCK_BOOTTIME`), which counts while the machine sleeps and is the same
+    /// for all processes of a machine.
+    public static var now: Instant { Instant(nanoseconds: read(CLOCK_BOOTTIME)) }
+
+    /// The time now; the same for every loop.
+    public var now: Instant { Self.now }
 
     /// Where ``now`` lies in civil time, as the system clock has it at the moment of the call.
     public var wallClock: WallClock {

@@ -1,5 +1,6 @@
 import EventLoop
 import Foundation
+import SansIO
 
 /// Prints what happens: one JSON object a line for programs, or one short line for people.
 struct Printer: Sendable {
@@ -21,12 +22,7 @@ struct Printer: Sendable {
     let isJSON: Bool
 
     /// Seconds on the machine's monotonic clock, so that processes of one machine can be compared.
-    static var now: Double {
-        var time = timespec()
-        // The variable lives across the call.
-        unsafe clock_gettime(CLOCK_BOOTTIME, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-    }
+    static var now: Double { Instant.zero.duration(to: EventLoop.now).seconds }
 
     /// Prints an event; `line` is what people read, `nil` where they need not.
     func event(_ name: String, _ facts: [(String, Fact)] = [], line: String? = nil) {
