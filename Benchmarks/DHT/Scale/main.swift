@@ -21,7 +21,7 @@ for word in CommandLine.arguments.dropFirst() {
 /// Processor seconds and memory of this process.
 func usage() -> (seconds: Double, megabytes: Double) {
     var usage = rusage()
-    getrusage(RUSAGE_SELF, &usage)
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     let user = Double(usage.ru_utime.tv_sec) + Double(usage.ru_utime.tv_usec) / 1e6
     return (user, Double(usage.ru_maxrss) / 1024)
 }
