@@ -8,8 +8,8 @@ extension DHT {
         _ closest: [RemoteNode], around target: InfoHash, _ family: IPAddress.Family, at now: Instant,
         where isWanted: (RemoteNode) -> Bool
     ) -> [RemoteNode] {
-        let few = Int(Spread.chance)
-        guard isCrowded(closest.map(\.id), around: target, family, at: now),
+        let few = Self.unsuspiciousCount
+        guard closest.count > few, isCrowded(closest[few].id, around: target, family, at: now),
             let size = networks[family].plausibleSize(at: now)
         else { return closest }
         let others = networks[family].nodes.closest(to: target, limit: closest.count - few) { node in
@@ -18,12 +18,12 @@ extension DHT {
         return closest.prefix(few) + others
     }
 
-    /// Whether the closest nodes are so close to `target` that chance does not explain it.
-    func isCrowded(
-        _ closest: [NodeID], around target: InfoHash, _ family: IPAddress.Family, at now: Instant
-    ) -> Bool {
-        let few = Int(Spread.chance)
-        guard closest.count > few, let size = networks[family].plausibleSize(at: now) else { return false }
-        return Spread.isImplausible(closest[few].distance(to: target).fraction, in: size)
+    /// How many nodes may be as close to a key as chance does not explain before it counts as crowded.
+    static var unsuspiciousCount: Int { Int(Spread.chance) }
+
+    /// Whether the node after the first ``unsuspiciousCount`` is closer to `target` than chance explains.
+    func isCrowded(_ id: NodeID, around target: InfoHash, _ family: IPAddress.Family, at now: Instant) -> Bool {
+        guard let size = networks[family].plausibleSize(at: now) else { return false }
+        return Spread.isImplausible(id.distance(to: target).fraction, in: size)
     }
 }

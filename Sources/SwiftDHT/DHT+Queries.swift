@@ -80,7 +80,8 @@ extension DHT {
         let freshness = Freshness(configuration, at: now)
         let limit = configuration.replication
         let closest = networks[family].nodes.closestGood(to: target, limit: limit, freshness)
-        guard isCrowded(closest.map(\.id), around: target, family, at: now) else { return closest }
+        let few = Self.unsuspiciousCount
+        guard closest.count > few, isCrowded(closest[few].id, around: target, family, at: now) else { return closest }
         let nodes = networks[family].nodes.closest(to: target, limit: limit) { $0.isGood(freshness) }
         return mixing(nodes, around: target, family, at: now, where: { $0.isGood(freshness) })
             .map { CompactNode(id: $0.id, endpoint: $0.endpoint) }
