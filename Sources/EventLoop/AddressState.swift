@@ -1,5 +1,3 @@
-internal import CLinux
-internal import Glibc
 internal import SansIO
 
 /// What `/proc/net/if_inet6` says about one IPv6 address and `getifaddrs` does not.
@@ -8,8 +6,6 @@ struct AddressState {
     private static let failedDuplicateDetection: UInt8 = 0x08
     private static let deprecated: UInt8 = 0x20
     private static let tentative: UInt8 = 0x40
-    /// How much of the file is read: some 1200 addresses.
-    private static let sizeLimit = 64 << 10
 
     private let address: IPAddress
     private let interface: String
@@ -24,19 +20,7 @@ struct AddressState {
 
     /// Reads the kernel's table; empty where there is none.
     static func read() -> [AddressState] {
-        // The path is a constant.
-        guard let file = try? Descriptor(checking: unsafe clinux_open_for_reading("/proc/net/if_inet6")) else {
-            return []
-        }
-        var text: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 4096)
-        while text.count < sizeLimit {
-            // The kernel writes at most what `piece` holds.
-            let count = unsafe Glibc.read(file.rawValue, &piece, piece.count)
-            guard count > 0 else { break }
-            text += piece[..<count]
-        }
-        return text.split(separator: UInt8(ascii: "\n")).compactMap { AddressState(line: $0) }
+        KernelTable.lines(ofFileAt: "/proc/net/if_inet6").compactMap { AddressState(line: $0) }
     }
 
     /// Reads `address index prefix scope flags name`, the first five in hexadecimal.
