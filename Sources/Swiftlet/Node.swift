@@ -177,13 +177,12 @@ public actor Node {
 
     private func happened(_ event: NodeEvent) {
         eventsInput.yield(event)
+        if let call = IncomingCall(event, on: self) { incomingInput.yield(call) }
         switch event {
         case .network(_, let isConnected) where isConnected:
             isOnline = true
             wakeNetworkWaiters()
         case .network: if !isOnline, isHopeless { wakeNetworkWaiters() }
-        case .incomingCall(let call, let peer, let name):
-            incomingInput.yield(IncomingCall(id: call, peer: peer, displayName: name, node: self))
         case .call(let call, let event):
             callInputs[call]?.yield(event)
             if case .ended = event { callInputs.removeValue(forKey: call)?.finish() }
@@ -193,7 +192,8 @@ public actor Node {
             } else {
                 finishedMessages[number] = outcome
             }
-        case .announced, .requestReceived, .message, .contactRequested, .contactAsked, .contactConfirmed, .presence:
+        case .announced, .requestReceived, .incomingCall, .message, .contactRequested, .contactAsked, .contactConfirmed,
+            .presence:
             break
         }
     }
