@@ -9,13 +9,14 @@ extension ICESession {
         guard configuration.usesUDP, !configuration.turnServers.isEmpty else { return }
         for component in 1...agent.components {
             let relay = RelayDriver(
-                servers: configuration.turnServers, on: loop, batch: batch,
+                servers: configuration.turnServers, trusting: configuration.turnTrust, on: loop, batch: batch,
                 handlers: RelayDriver.Handlers(
                     allocated: { [unowned self] in allocated($0.relayed, component) },
                     received: { [unowned self] bytes, peer in relayed(bytes, from: peer, component) },
                     permitted: { [unowned self] in permitted($0, $1, component) },
                     lost: { [unowned self] in lostRelay($0, component) },
-                    failed: { [unowned self] in finishGatheringIfDone() }))
+                    failed: { [unowned self] in finishGatheringIfDone() },
+                    distrusted: { [unowned self] _ in counters.distrustedServers += 1 }))
             relays.append(relay)
             relay.start()
         }

@@ -1,4 +1,5 @@
 public import SansIO
+public import SecureChannel
 public import SwiftICE
 
 extension ICESession {
@@ -19,8 +20,10 @@ extension ICESession {
         public var stunServers: [Endpoint] = []
         /// How the servers are asked.
         public var stunTiming = Retransmission()
-        /// The TURN servers, best first; a relay is kept for each component at one of them. TLS is not spoken yet.
+        /// The TURN servers, best first; a relay is kept for each component at one of them.
         public var turnServers: [TURNServer] = []
+        /// Which TURN servers are talked to under TLS.
+        public var turnTrust = ServerTrust.system
         /// Whether gateways are asked to map the ports of our sockets.
         public var mapsPorts = false
         /// How long gathering waits for gateways.
@@ -72,6 +75,8 @@ extension ICESession {
         public var dataSent = 0
         /// Datagrams dropped because they are not the peer's.
         public var strangers = 0
+        /// Connections to TURN servers whose certificate did not hold, or that TLS failed on in another way.
+        public var distrustedServers = 0
         /// Inputs the agent refused.
         public var ignored = 0
     }
