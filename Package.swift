@@ -82,7 +82,7 @@ let package = Package(
         .executableTarget(
             name: "Node",
             dependencies: [
-                "Swiftlet", "SansIO", "SwiftDHT", "SecureChannel", "AudioFiles", "AudioDevices", "EventLoop",
+                "Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SecureChannel", "AudioFiles", "AudioDevices", "EventLoop",
                 "MediaRTP", arguments, logging,
             ],
             swiftSettings: settings),

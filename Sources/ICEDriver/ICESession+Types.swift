@@ -30,6 +30,8 @@ extension ICESession {
         public var mappingPatience = Duration.milliseconds(250)
         /// How long gathering waits for servers once a relay stands.
         public var patienceWithRelay = Duration.milliseconds(700)
+        /// How long gathering waits for further servers once one has answered every socket and no relay is to come.
+        public var patienceWithAddress = Duration.milliseconds(700)
         /// How long gathering may take; what turns up later is told by ``Handlers/found``.
         public var gatheringPatience = Duration.milliseconds(2_500)
         /// How many bytes each direction of a UDP socket may queue in the kernel, which may grant less; `nil` is its default.
