@@ -66,6 +66,7 @@ public actor Node {
 
     /// Resolves the bootstrap names and goes on without those that have no address.
     private func joinNetwork() async {
+        resolveSTUNServers()
         for name in configuration.bootstrap {
             guard let endpoints = try? await resolver.resolve(name.host, port: name.port) else {
                 configuration.logger.info("bootstrap has no address", metadata: ["name": "\(name)"])
@@ -73,6 +74,15 @@ public actor Node {
                 continue
             }
             driver?.bootstrap(endpoints)
+        }
+    }
+
+    /// Nobody waits for STUN servers: what is asked before they have addresses asks others.
+    private func resolveSTUNServers() {
+        for server in configuration.stunServers {
+            resolver.resolve(server.host, port: server.port) { [weak self] result in
+                self?.assumeIsolated { $0.driver?.add(stunServers: (try? result.get()) ?? []) }
+            }
         }
     }
 
