@@ -118,6 +118,14 @@ import Testing
         }
     }
 
+    @Test func whoLeavesFinishesHandshakes() throws {
+        let parties = try Parties(Self.setting(138), over: [.tcp])
+        _ = parties.alice.call(parties.bob.identity.accountID)
+        try parties.scenario.wait(for: "handshake", within: .seconds(30)) { parties.bob.isBusy }
+        // Nothing else than the link that is being secured holds him up.
+        #expect(parties.bob.incomingCalls.isEmpty)
+    }
+
     @Test func aLinkTheCallerLeavesOpenIsClosed() throws {
         let scenario = Scenario(Self.setting(136))
         let alice = try scenario.addNode("alice", Identities.alice, over: [.tcp]) {

@@ -89,7 +89,9 @@ package struct ControlLink: Machine {
     ) -> [Effect] {
         guard let index = index(of: transport), case .gathering = sessions[index].state else { return [] }
         var effects: [Effect] = []
-        for finding in findings { effects += translate(sessions[index].agent.take(finding, at: now), of: index, at: now) }
+        for finding in findings {
+            effects += translate(sessions[index].agent.take(finding, at: now), of: index, at: now)
+        }
         sessions[index].state = .gathered
         return effects + describeIfReady(at: now)
     }

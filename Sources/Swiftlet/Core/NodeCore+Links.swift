@@ -103,11 +103,12 @@ extension NodeCore {
     }
 
     /// Whether something on a link is lost if it ends now. TCP delivers what was sent by itself, so a link that is only
-    /// kept for later use ends at any time; UDP may have to be asked again.
+    /// kept for later use ends at any time; UDP may have to be asked again. A handshake is finished first: for a peer
+    /// that is further in it the link is there, and a stock daemon learns from TLS alone that it ended, not from TCP.
     func isUnfinished(_ link: LinkID) -> Bool {
         guard let record = links[link] else { return false }
         return switch record.stage {
-        case .rising: isUsed(link)
+        case .rising: isUsed(link) || record.transport != nil
         case .open: isUsed(link) || record.transport != .tcp || !record.machine.dialect.keepsLinks
         case .closing: true
         }

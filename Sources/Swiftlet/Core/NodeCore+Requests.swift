@@ -106,7 +106,8 @@ extension NodeCore {
         guard hasRoom else { return effects }
         let machine = ControlLink(
             answering: request.sessions, of: request.traits, in: request.mailbox.dialect,
-            over: configuration.transports, configuration: configuration.ice, timing: configuration.linkTiming, random: &random)
+            over: configuration.transports, configuration: configuration.ice, timing: configuration.linkTiming,
+            random: &random)
         var record = LinkRecord(
             machine: machine, device: device, account: peer, key: request.sender, requestID: request.id,
             replyMailbox: request.mailbox)

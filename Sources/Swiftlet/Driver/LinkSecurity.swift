@@ -44,12 +44,18 @@ final class LinkSecurity {
         finish(session.send(plaintext, at: loop.now))
     }
 
-    /// Says good-bye; returns what must still be sent, and ends with `closed`. Nothing else is delivered afterwards.
-    func close() -> [SecureEffect] {
+    /// Says good-bye, and tells that the session is closed; nothing is delivered from now on.
+    ///
+    /// Comes once a step of the handshake that is under way is over: a peer that is further in it has to hear of it.
+    func close() {
+        guard !isClosed else { return }
         isClosed = true
         alarm.set(nil)
-        let farewell = isBusy ? [] : session.close(at: loop.now)
-        return farewell.filter { $0 != .closed } + [.closed]
+        if !isBusy { end() }
+    }
+
+    private func end() {
+        output(session.close(at: loop.now).filter { $0 != .closed } + [.closed])
     }
 
     private func submit(_ input: Input) {
@@ -67,12 +73,12 @@ final class LinkSecurity {
         isBusy = true
         worker.run(on: key) { [session] in
             Self.apply(inputs, to: session, at: now)
-        } completion: { [weak self] result in
-            self?.isBusy = false
-            switch result {
-            case .success(let effects): self?.finish(effects)
-            case .failure: self?.finish([.closed])
-            }
+        } completion: { [self] result in
+            isBusy = false
+            let effects = (try? result.get()) ?? [.closed]
+            guard isClosed else { return finish(effects) }
+            output(effects.filter { if case .send = $0 { true } else { false } })
+            end()
         }
     }
 

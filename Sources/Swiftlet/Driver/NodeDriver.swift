@@ -346,8 +346,10 @@ final class NodeDriver {
     private static let datagramMTU = 1280 - 40 - 8
 
     private func closeSecurity(_ link: LinkID) {
-        let farewell = links.removeValue(forKey: link)?.close() ?? [.closed]
-        perform(core.secureOutput(farewell, for: link, at: loop.now))
+        guard let security = links.removeValue(forKey: link) else {
+            return perform(core.secureOutput([.closed], for: link, at: loop.now))
+        }
+        security.close()
     }
 
     // MARK: - Media
