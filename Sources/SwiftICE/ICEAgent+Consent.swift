@@ -24,6 +24,7 @@ extension ICEAgent {
             return []
         }
         arm(.keepalive(component: component), after: configuration.keepalive, at: now)
+        guard hasConsent(selection, at: now) else { return [] }
         let indication = MessageBuilder(.indication, .binding, TransactionID(random: &random)).finishedWithFingerprint()
         return [transmit(indication, over: selection.pair.path, at: now)]
     }
@@ -55,10 +56,21 @@ extension ICEAgent {
         guard isAlive, let selection = selections[component - 1] else { return [] }
         // The pair whose nomination is under way must not be overtaken by the one it is to replace.
         let nominating = nominating && !isNominating(component)
-        selections[component - 1]?.unanswered += 1
+        noteQuestion(component, at: now)
         return request(
             .consent(component: component, nominating: nominating), pair: selection.checked, over: selection.pair.path,
             of: selection.generation, at: now)
+    }
+
+    /// Counts a question to the peer. Where none was asked for as long as two would have been due, we slept ourselves, and
+    /// what was asked before says nothing about the peer.
+    private mutating func noteQuestion(_ component: Int, at now: Instant) {
+        guard let selection = selections[component - 1] else { return }
+        if let interval = configuration.consent?.interval, selection.lastAsked.duration(to: now) > interval * 2 {
+            selections[component - 1]?.unanswered = 0
+        }
+        selections[component - 1]?.unanswered += 1
+        selections[component - 1]?.lastAsked = now
     }
 
     /// Puts the end of the consent off.

@@ -61,11 +61,12 @@ extension ICEAgent {
             pair.state = .succeeded
             pair.transaction = nil
             pair.validLocal = local
-            pair.roundTrip = transaction.sentAt.duration(to: now)
+            pair.roundTrip = transaction.roundTrip(at: now)
             pair.lastVerified = now
             pair.assign(role)
         }
         checkList.unfreeze()
+        hasten(pair.component, at: now)
         let isOurs = transaction.purpose == .check(nominating: true) && transaction.role == .controlling
         var effects: [Effect] = []
         if role == .controlling && isOurs || role == .controlled && pair.isNominatedByPeer {

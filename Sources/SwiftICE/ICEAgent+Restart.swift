@@ -40,6 +40,7 @@ extension ICEAgent {
         timers.cancel(.pacing)
         timers.cancel(.patience)
         checkList.clear()
+        validSince = Array(repeating: nil, count: components)
         transactions.removeAll { !$0.isConsent }
         (triggered, earlyChecks, remotes, resolutions) = ([], [], [], [])
     }
