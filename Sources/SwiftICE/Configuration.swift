@@ -94,6 +94,9 @@ public struct Configuration: Hashable, Sendable {
     public var remoteCandidateLimit = 64
     /// How many of them may be peer-reflexive, so that replayed checks from many addresses crowd nothing out.
     public var peerReflexiveLimit = 16
+    /// How many answers may come from elsewhere than their checks went to, until checks from new addresses are answered
+    /// only.
+    public var asymmetryLimit = 8
     /// How many addresses may be let through on relays.
     public var permissionLimit = 64
     /// How many names of the peer may be under resolution.

@@ -4,8 +4,7 @@ extension ICEAgent {
     /// Starts the keepalives and consent checks of a component's new pair.
     mutating func watch(_ component: Int, at now: Instant) {
         arm(.keepalive(component: component), after: configuration.keepalive, at: now)
-        guard configuration.consent != nil else { return }
-        consentWasGiven(component, at: now)
+        armConsentExpiry(component, at: now)
         armConsentCheck(component, at: now)
     }
 
@@ -80,10 +79,14 @@ extension ICEAgent {
         selections[component - 1]?.probes = nil
         selections[component - 1]?.isSilent = false
         timers.cancel(.probe(component: component))
-        guard let expiry = configuration.consent?.expiry, selections[component - 1] != nil else { return }
-        let end = now.advanced(by: max(expiry, .milliseconds(1)))
-        selections[component - 1]?.consentExpiry = end
-        timers.set(.consentExpiry(component: component), at: end)
+        armConsentExpiry(component, at: now)
+    }
+
+    /// Sets when the consent ends; at once for a pair that is selected long after its last check, which is then asked.
+    private mutating func armConsentExpiry(_ component: Int, at now: Instant) {
+        guard let expiry = configuration.consent?.expiry, let selection = selections[component - 1] else { return }
+        let end = selection.lastAnswer.advanced(by: expiry)
+        arm(.consentExpiry(component: component), after: now.duration(to: end), at: now)
     }
 
     /// Ends sending on the pair, unless the peer was hardly asked, as we slept ourselves: then it is asked first.
@@ -97,9 +100,7 @@ extension ICEAgent {
             let isCurrent = selection.generation.number == current.number
             return isCurrent && !peer.renominates ? fail(.consentLost) : losePath(component, at: now)
         }
-        let end = now.advanced(by: max(consent.interval, .milliseconds(1)))
-        selections[component - 1]?.consentExpiry = end
-        timers.set(.consentExpiry(component: component), at: end)
+        arm(.consentExpiry(component: component), after: consent.interval, at: now)
         return renewConsent(component, at: now)
     }
 }

@@ -73,10 +73,11 @@ extension ICEAgent {
         if let known = currentSelection(component) {
             guard known.checked.id != id, case .datagram = path, replacing || overrides(pair, known) else { return [] }
             forgetNominations(component, besides: id, since: known.since, at: now)
+            if known.isSilent { doubt(known.checked.id) }
         }
         let selected = SelectedPair(local: local, remote: pair.remote, path: path)
         selections[component - 1] = Selection(pair, selected, current, at: now)
-        validSince[component - 1] = nil
+        (validSince[component - 1], asymmetries[component - 1]) = (nil, 0)
         timers.cancel(.nomination(component: component))
         timers.cancel(.probe(component: component))
         stopChecks(component, except: id)
@@ -90,6 +91,13 @@ extension ICEAgent {
         guard case .stream = path else { return effects }
         linger(component, at: now)
         return effects + deliverEarlyData(component)
+    }
+
+    /// Has a pair that no longer works checked anew before it counts again.
+    private mutating func doubt(_ id: Int) {
+        checkList.update(id) { pair in
+            (pair.state, pair.validLocal, pair.firstChecked) = (.waiting, nil, nil)
+        }
     }
 
     /// Whether a nominated pair is to be used instead of the one in use. Our own nomination is always meant so.

@@ -71,7 +71,7 @@ extension ICEAgent {
             (pair.isNominatedByPeer, pair.isNominating, pair.validLocal) = (false, false, nil)
             pair.firstChecked = nil
         }
-        validSince[component - 1] = nil
+        (validSince[component - 1], asymmetries[component - 1]) = (nil, 0)
         let paired = formPairs()
         recheck(component)
         return [.lost(component: component)] + paired + pace(at: now)

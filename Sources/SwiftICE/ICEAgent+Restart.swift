@@ -41,6 +41,7 @@ extension ICEAgent {
         timers.cancel(.patience)
         checkList.clear()
         validSince = Array(repeating: nil, count: components)
+        asymmetries = Array(repeating: 0, count: components)
         transactions.removeAll { !$0.isConsent }
         (triggered, earlyChecks, remotes, resolutions) = ([], [], [], [])
     }

@@ -66,6 +66,8 @@ public struct ICEAgent: Machine {
     var selections: [Selection?]
     /// When each component first had a valid pair, while none is selected.
     var validSince: [Instant?]
+    /// How many answers came from elsewhere than their checks went to, by component, while no pair is selected.
+    var asymmetries: [Int]
     var nominationWasAwaited = false
     var remoteCandidatesEnded = false
     var permissions: [RelayPermission] = []
@@ -87,6 +89,7 @@ public struct ICEAgent: Machine {
         tieBreaker = self.random.next()
         selections = Array(repeating: nil, count: self.components)
         validSince = Array(repeating: nil, count: self.components)
+        asymmetries = Array(repeating: 0, count: self.components)
         highestNominations = Array(repeating: 0, count: self.components)
     }
 

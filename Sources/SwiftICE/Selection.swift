@@ -11,7 +11,6 @@ struct Selection: Sendable {
     var lastSent: Instant
     /// When the peer last answered on it.
     var lastAnswer: Instant
-    var consentExpiry: Instant
     /// How many requests on it have left since then, not counting those from before a sleep.
     var unanswered = 0
     /// When the last one left.
@@ -25,7 +24,8 @@ struct Selection: Sendable {
 
     init(_ checked: CandidatePair, _ pair: ICEAgent.SelectedPair, _ generation: Generation, at now: Instant) {
         (self.checked, self.pair, self.generation) = (checked, pair, generation)
-        (since, lastSent, lastAnswer, lastAsked, consentExpiry) = (now, now, now, now, now)
+        (since, lastSent, lastAsked) = (now, now, now)
+        lastAnswer = checked.lastVerified ?? now
     }
 }
 
