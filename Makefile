@@ -24,6 +24,7 @@ interop-jami:
 	@scripts/interop-jami
 interop-ice:
 	@scripts/interop-ice
+	@scripts/interop-agents
 test-namespace:
 	@scripts/test-namespace
 test-lan:

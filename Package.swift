@@ -69,7 +69,7 @@ let package = Package(
         target("AudioFiles", ["CSndFile", "CSampleRate"]),
         target("Compression", ["CZlib"]),
         target("EventLoop", ["SansIO", "CLinux"]),
-        target("ICEDriver", ["SansIO", "SwiftICE", "EventLoop"]),
+        target("ICEDriver", ["SansIO", "SwiftICE", "SecureChannel", "EventLoop"]),
         target("AudioDevices", ["EventLoop", "CALSA"]),  // apart, so that embedders without sound do not link it
         target(
             "Swiftlet",
@@ -82,7 +82,7 @@ let package = Package(
         .executableTarget(
             name: "Node",
             dependencies: [
-                "Swiftlet", "SansIO", "SwiftDHT", "SecureChannel", "AudioFiles", "AudioDevices", "EventLoop",
+                "Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SecureChannel", "AudioFiles", "AudioDevices", "EventLoop",
                 "MediaRTP", arguments, logging,
             ],
             swiftSettings: settings),
@@ -114,7 +114,7 @@ let package = Package(
         tests("CompressionTests", ["Compression"]),
         tests("AudioDevicesTests", ["AudioDevices"]),
         tests("EventLoopTests", ["EventLoop", "SansIO"]),
-        tests("ICEDriverTests", ["ICEDriver", "EventLoop", "SwiftICE", "SansIO"]),
+        tests("ICEDriverTests", ["ICEDriver", "EventLoop", "SwiftICE", "SecureChannel", "SansIO"]),
         tests(
             "SwiftletTests",
             ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP", "Compression"]),

@@ -28,7 +28,8 @@ let package = Package(
             swiftSettings: settings),
         // Many ICE sessions in one process, for the measurements beside it.
         .executableTarget(
-            name: "ice-bench-host", dependencies: products("SansIO", "SwiftICE", "ICEDriver", "EventLoop"),
+            name: "ice-bench-host",
+            dependencies: products("SansIO", "SwiftICE", "SecureChannel", "ICEDriver", "EventLoop"),
             path: "ICE/Host", swiftSettings: settings),
         // One side of a session, for the networks of Tests/Interop/nat.
         .executableTarget(

@@ -1,6 +1,12 @@
 #!/usr/bin/env python3
-"""Hosts aioice connections under the commands of Host.swift, so that both can be measured alike."""
+"""Hosts aioice connections under the commands of Host.swift, so that both can be measured and tried alike.
 
+    aioice_host.py [--stun ADDRESS:PORT] [--turn ADDRESS:PORT] [--relay-only]
+
+User and password of the TURN server are `user` and `pass`.
+"""
+
+import argparse
 import asyncio
 import json
 import os
@@ -9,10 +15,17 @@ import time
 
 import aioice
 
+HEARD_LIMIT = 64
+
 
 class Host:
-    def __init__(self):
-        self.connections, self.received, self.tasks = {}, {}, set()
+    def __init__(self, options):
+        self.connections, self.received, self.heard, self.tasks = {}, {}, {}, set()
+        self.options = {"stun_server": options.stun, "turn_server": options.turn}
+        if options.turn:
+            self.options |= {"turn_username": "user", "turn_password": "pass"}
+        if options.relay_only:
+            self.options["transport_policy"] = aioice.TransportPolicy.RELAY
 
     def say(self, *words):
         os.write(1, (" ".join(map(str, words)) + "\n").encode())
@@ -20,7 +33,8 @@ class Host:
     async def obey(self, since, verb, tag, name="", *words):
         passed = lambda: int((time.monotonic() - since) * 1e6)
         if verb == "open":
-            connection = aioice.Connection(ice_controlling=words[0] == "controlling", use_ipv6=False)
+            connection = aioice.Connection(
+                ice_controlling=words[0] == "controlling", use_ipv6=False, **self.options)
             self.connections[name] = connection
             await connection.gather_candidates()
             description = {
@@ -42,6 +56,20 @@ class Host:
             self.received[name] = 0
             self.keep(self.listen(name))
             self.say("done", tag, 1, passed())
+        elif verb == "pair":
+            pair = self.connections[name]._nominated.get(1)
+            if pair:
+                self.say("value", tag, f"{pair.local_candidate.type}/{pair.remote_candidate.type}/udp")
+            self.say("done", tag, int(pair is not None))
+        elif verb == "send":
+            await self.connections[name].send(bytes.fromhex(words[0]))
+            self.say("done", tag, 1)
+        elif verb == "heard":
+            heard = self.heard.get(name, [])
+            if heard:
+                self.say("value", tag, ",".join(datagram.hex() for datagram in heard))
+            self.say("done", tag, len(heard))
+            self.heard[name] = []
         elif verb == "blast":
             size, seconds, burst = int(words[0]), float(words[1]), int(words[2])
             content, sent = b"x" * size, 0
@@ -63,8 +91,10 @@ class Host:
     async def listen(self, name):
         try:
             while True:
-                await self.connections[name].recv()
+                datagram = await self.connections[name].recv()
                 self.received[name] += 1
+                if name in self.heard and len(self.heard[name]) < HEARD_LIMIT:
+                    self.heard[name].append(datagram)
         except (ConnectionError, KeyError):
             pass
 
@@ -89,5 +119,18 @@ class Host:
         await asyncio.Event().wait()
 
 
+def server(text):
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--stun", type=server)
+    parser.add_argument("--turn", type=server)
+    parser.add_argument("--relay-only", action="store_true")
+    asyncio.run(Host(parser.parse_args()).serve())
+
+
 if __name__ == "__main__":
-    sys.exit(asyncio.run(Host().serve()))
+    sys.exit(main())

@@ -112,7 +112,9 @@ private struct CallMachineFuzz {
         guard let session = choices.element(of: wanted) else { return }
         wanted.removeAll { $0 == session }
         let isPossible = choices.byte() % 16 != 0
-        let bases = [1, 2].map { GatheredBase(component: $0, endpoint: Self.base(session, $0)) }
+        let bases = [1, 2].map {
+            ICEAgent.Finding.base(ICEAgent.Base(component: $0, endpoint: Self.base(session, $0), transport: .udp))
+        }
         try take(call.gathered(isPossible ? bases : [], session: session, at: now))
     }
 

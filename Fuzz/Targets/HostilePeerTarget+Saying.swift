@@ -165,7 +165,10 @@ extension HostilePeerFuzz {
     mutating func gather(_ session: SessionID) throws(Finding) {
         guard let index = ledger.wanted.firstIndex(where: { $0.session == session }) else { return }
         let bases = ledger.wanted.remove(at: index).components.map {
-            GatheredBase(component: $0, endpoint: Self.base(of: session, component: $0))
+            ICEAgent.Finding.base(
+                ICEAgent.Base(
+                    component: $0, endpoint: Self.base(of: session, component: $0),
+                    transport: session.transport == .tcp ? .tcp : .udp))
         }
         try input { $0.gathered(bases, for: session, at: $1) }
     }

@@ -122,6 +122,7 @@ struct NodeLedger: Sendable {
             guard !connections.contains(where: { $0.session == session && $0.id == id }) else { return }
             connections = Array((connections + [(session, id)]).suffix(Self.memory))
         case .disconnect(let id): connections.removeAll { $0.session == session && $0.id == id }
+        case .permit, .prefer: break
         }
     }
 

@@ -1,4 +1,5 @@
 public import SansIO
+public import SecureChannel
 public import SwiftICE
 
 extension ICESession {
@@ -19,14 +20,18 @@ extension ICESession {
         public var stunServers: [Endpoint] = []
         /// How the servers are asked.
         public var stunTiming = Retransmission()
-        /// The TURN servers, best first; a relay is kept for each component at one of them. TLS is not spoken yet.
+        /// The TURN servers, best first; a relay is kept for each component at one of them.
         public var turnServers: [TURNServer] = []
+        /// Which TURN servers are talked to under TLS.
+        public var turnTrust = ServerTrust.system
         /// Whether gateways are asked to map the ports of our sockets.
         public var mapsPorts = false
         /// How long gathering waits for gateways.
         public var mappingPatience = Duration.milliseconds(250)
         /// How long gathering waits for servers once a relay stands.
         public var patienceWithRelay = Duration.milliseconds(700)
+        /// How long gathering waits for further servers once one has answered every socket and no relay is to come.
+        public var patienceWithAddress = Duration.milliseconds(700)
         /// How long gathering may take; what turns up later is told by ``Handlers/found``.
         public var gatheringPatience = Duration.milliseconds(2_500)
         /// How many bytes each direction of a UDP socket may queue in the kernel, which may grant less; `nil` is its default.
@@ -73,6 +78,8 @@ extension ICESession {
         public var dataSent = 0
         /// Datagrams dropped because they are not the peer's.
         public var strangers = 0
+        /// Connections to TURN servers whose certificate did not hold, or that TLS failed on in another way.
+        public var distrustedServers = 0
         /// Inputs the agent refused.
         public var ignored = 0
     }

@@ -29,18 +29,18 @@ public final class ICESession {
     let configuration: Configuration
     let handlers: Handlers
     var agent: ICEAgent
-    let gathering = Gathering()
-    /// One a component, or none.
-    var relays: [RelayDriver] = []
-    /// One a local address with a gateway.
-    var mappings: [MappingDriver] = []
+    private let surroundings: Surroundings
     /// What happened so far.
     public internal(set) var counters = Counters()
 
-    private(set) lazy var sockets = SessionSockets(on: loop, handlers: socketHandlers())
+    private lazy var network = SessionNetwork(
+        components: Array(1...agent.components),
+        transports: (configuration.usesUDP ? [.udp] : []) + (configuration.usesTCP ? [.tcp] : []), in: surroundings,
+        handlers: networkHandlers())
     private lazy var alarm = Alarm(on: loop) { [unowned self] in advance() }
     private var waiting: [ICEAgent.Effect] = []
     private var isPerforming = false
+    private var hasBegun = false
     private var isClosed = false
     /// By component, counted from 0.
     private var sending: [Route?]
@@ -58,15 +58,27 @@ public final class ICESession {
         self.batch = batch
         self.configuration = configuration
         self.handlers = handlers
+        let addresses = configuration.addresses
+        surroundings = Surroundings(
+            configuration, on: loop, batch: batch, addresses: { Self.usable(addresses ?? Self.localAddresses) })
         agent = ICEAgent(
             configuration: configuration.agent, role: role, components: configuration.components, random: random)
         sending = Array(repeating: nil, count: agent.components)
         isWritable = Array(repeating: false, count: agent.components)
+        surroundings.distrusted = { [unowned self] _ in counters.distrustedServers += 1 }
     }
 
     deinit {
         // Nothing was opened before, and what is made on first use must not be made here.
-        if gathering.hasBegun { closeSockets() }
+        if hasBegun { closeSockets() }
+    }
+
+    private static var localAddresses: [Endpoint] { (try? Interfaces.addresses())?.map(\.endpoint) ?? [] }
+
+    /// A peer on the same link is reached at the other addresses as well, and each pair delays those behind it.
+    private static func usable(_ addresses: [Endpoint]) -> [Endpoint] {
+        let wider = addresses.filter { !$0.address.isLinkLocal }
+        return wider.isEmpty ? addresses : wider
     }
 
     /// What to tell the peer.
@@ -77,6 +89,14 @@ public final class ICESession {
 
     /// The pair a component uses, if one is selected.
     public func selectedPair(component: Int = 1) -> ICEAgent.SelectedPair? { agent.selectedPair(component: component) }
+
+    /// Opens the sockets and looks for the addresses they are seen at; legal once.
+    public func gather() {
+        guard !hasBegun, !isClosed else { return }
+        hasBegun = true
+        network.gather()
+        setAlarm()
+    }
 
     /// Starts the checks with what the peer told; of its kind what both sides agreed on elsewhere.
     public func connect(to remote: SessionDescription, peer: ICEAgent.PeerOptions = ICEAgent.PeerOptions()) {
@@ -95,14 +115,14 @@ public final class ICESession {
         guard !isClosed else { return }
         isClosed = true
         _ = agent.close()
-        if gathering.hasBegun { closeSockets() }
+        if hasBegun { closeSockets() }
         forgetRoutes()
     }
 
     private func closeSockets() {
         alarm.set(nil)
-        sockets.close()
-        closeHelpers()
+        network.close()
+        surroundings.close()
     }
 
     // MARK: - Data
@@ -140,40 +160,37 @@ public final class ICESession {
     private func received(_ bytes: Span<UInt8>, on base: Endpoint, from peer: Endpoint) {
         // First bytes of STUN are 0 to 3 (RFC 7983 §7), so most data need no closer look.
         if bytes.count > 0, bytes[0] < 4, ICEAgent.isSTUN(bytes) {
-            if !gathering.receive(bytes, on: base, from: peer, at: loop.now, self) {
-                perform(agent.receive(bytes, on: base, from: peer, at: loop.now))
-            }
+            return perform(agent.receive(bytes, on: base, from: peer, at: loop.now))
+        }
+        guard let component = component(of: base, from: peer) else {
+            counters.strangers += 1
             return
         }
-        guard let component = component(of: base, from: peer) else { return strangerSpoke() }
         deliver(bytes, component)
     }
 
-    func deliver(_ bytes: Span<UInt8>, _ component: Int) {
+    private func deliver(_ bytes: Span<UInt8>, _ component: Int) {
         counters.dataReceived += 1
         handlers.received(bytes, component)
     }
 
-    func strangerSpoke() { counters.strangers += 1 }
-
     /// The component of data that came to a base, if they come from the peer.
     private func component(of base: Endpoint, from peer: Endpoint) -> Int? {
         if let lastOrigin, lastOrigin.peer == peer, lastOrigin.base == base { return lastOrigin.component }
-        guard agent.isPeer(peer), let component = gathering.component(of: base) else { return nil }
+        guard agent.isPeer(peer), let component = network.component(of: base) else { return nil }
         lastOrigin = Origin(base: base, peer: peer, component: component)
         return component
     }
 
     // MARK: - Effects
 
-    func advance() {
+    private func advance() {
         guard !isClosed else { return }
-        gathering.advance(to: loop.now, self)
         perform(agent.advance(to: loop.now))
     }
 
     /// Carries out effects in the order they were wanted: those wanted meanwhile wait for the ones before them.
-    func perform(_ effects: [ICEAgent.Effect]) {
+    private func perform(_ effects: [ICEAgent.Effect]) {
         waiting += effects
         guard !isPerforming else { return }
         isPerforming = true
@@ -189,25 +206,24 @@ public final class ICESession {
         setAlarm()
     }
 
-    func setAlarm() {
+    private func setAlarm() {
         guard !isClosed else { return }
-        alarm.set([agent.deadline, gathering.deadline(self)].compactMap(\.self).min())
+        alarm.set(agent.deadline)
     }
 
     private func perform(_ effect: ICEAgent.Effect) {
         switch effect {
         case .send(let bytes, let base, let peer): send(bytes, from: base, to: peer)
-        case .connect(let connection, let base, let peer): sockets.connect(connection, from: base, to: peer)
-        case .write(let bytes, let connection): sockets.write(bytes, on: connection)
-        case .disconnect(let connection): sockets.disconnect(connection)
+        case .connect(let connection, let base, let peer): network.connect(connection, from: base, to: peer)
+        case .write(let bytes, let connection): network.write(bytes, on: connection)
+        case .disconnect(let connection): network.disconnect(connection)
         case .received(let bytes, let component): deliver(bytes.span, component)
         case .selected(let pair, let component):
-            // From now on four bytes instead of 36 a packet (RFC 8656 §12.4).
-            if case .datagram(let base, let peer) = pair.path { relay(at: base)?.bindChannel(to: peer) }
+            if case .datagram(let base, let peer) = pair.path { network.prefer(base, to: peer) }
             handlers.selected(pair, component)
         case .completed: handlers.completed()
         case .lost(let component): lost(component)
-        case .permit(let address, let base): permit(address, on: base)
+        case .permit(let address, let base): network.permit(address, on: base)
         case .resolve(let host):
             // Multicast DNS is not spoken yet; the peer's own check may tell the address.
             perform(agent.resolved(host, to: [], at: loop.now))
@@ -218,13 +234,9 @@ public final class ICESession {
         }
     }
 
-    func send(_ bytes: [UInt8], from base: Endpoint, to peer: Endpoint) {
+    private func send(_ bytes: [UInt8], from base: Endpoint, to peer: Endpoint) {
         counters.controlSent += 1
-        if let relay = relay(at: base) {
-            relay.send(bytes, to: peer)
-        } else {
-            sockets.send(bytes, from: base, to: peer)
-        }
+        network.send(bytes, from: base, to: peer)
     }
 
     private func lost(_ component: Int) {
@@ -237,7 +249,7 @@ public final class ICESession {
     private func followPaths() {
         for component in 1...agent.components {
             let path = agent.usablePair(component: component, at: loop.now)?.path
-            if case .datagram(let base, let peer) = path, let socket = sockets.datagramSocket(at: base) {
+            if case .datagram(let base, let peer) = path, let socket = network.datagramSocket(at: base) {
                 let known = sending[component - 1]
                 if known?.base != base || known?.peer != peer {
                     sending[component - 1] = Route(base: base, peer: peer, socket: socket)
@@ -255,6 +267,23 @@ public final class ICESession {
     private func forgetRoutes() {
         sending = Array(repeating: nil, count: agent.components)
         lastOrigin = nil
+    }
+
+    /// Takes up what was found, and tells of candidates that are found after the others were told.
+    private func found(_ finding: ICEAgent.Finding) {
+        let known = agent.localCandidates
+        perform(agent.take(finding, at: loop.now))
+        guard network.hasGathered else { return }
+        for candidate in agent.localCandidates where !known.contains(candidate) { handlers.found(candidate) }
+    }
+
+    private func networkHandlers() -> SessionNetwork.Handlers {
+        SessionNetwork.Handlers(
+            found: { [unowned self] finding in found(finding) },
+            gathered: { [unowned self] in
+                if !isClosed { handlers.gathered() }
+            },
+            sockets: socketHandlers())
     }
 
     private func socketHandlers() -> SessionSockets.Handlers {

@@ -7,10 +7,9 @@ final class MappingDriver {
     private let loop: EventLoop
     private let socket: DatagramSocket
     private let client: Endpoint
-    /// The gateway maps a port of ours to an address, or did so anew.
-    private let mapped: (PortMapping) -> Void
     private var mapper: PortMapper
-    private var asked: Set<PortMapper.MappingID> = []
+    /// Who wants each mapping.
+    private var owners: [PortMapper.MappingID: (PortMapping?) -> Void] = [:]
     private var streams: [PortMapper.ConnectionID: StreamSocket] = [:]
     private var isClosing = false
     private lazy var alarm = Alarm(on: loop) { [weak self] in
@@ -18,35 +17,36 @@ final class MappingDriver {
         perform(mapper.advance(to: loop.now))
     }
 
-    /// Whether every mapping stands or was refused.
-    var isSettled: Bool { asked.isEmpty }
-
-    /// `nil` where no socket can be had at our address.
-    init?(
-        from client: Endpoint, gateway: IPAddress, on loop: EventLoop, batch: DatagramBatch,
-        mapped: @escaping (PortMapping) -> Void
-    ) {
+    /// Begins to look for the ways the gateway can be asked in; `nil` where no socket can be had at our address.
+    init?(from client: Endpoint, gateway: IPAddress, on loop: EventLoop, batch: DatagramBatch) {
         guard let socket = try? DatagramSocket(bindingTo: client.with(port: 0)) else { return nil }
         self.loop = loop
         self.socket = socket
         self.client = client.with(port: 0)
-        self.mapped = mapped
         mapper = PortMapper(client: client.address, gateway: Endpoint(gateway, port: 0), random: .system)
         let received: (Span<UInt8>, Endpoint) -> Void = { [weak self] bytes, source in
             guard let self else { return }
             perform(mapper.receive(bytes, from: source, at: loop.now))
         }
         guard (try? socket.receive(on: loop, into: batch, received)) != nil else { return nil }
+        perform(mapper.start(at: loop.now))
     }
 
-    /// Asks for mappings of these ports.
-    func start(_ ports: [(PortMapping.Transport, UInt16)]) {
-        perform(mapper.start(at: loop.now))
-        for (transport, port) in ports {
-            let (id, effects) = mapper.add(transport, port: port, at: loop.now)
-            asked.insert(id)
-            perform(effects)
-        }
+    /// Asks for a mapping of a port; `told` is called whenever it stands or changes, or with `nil` when it cannot be had
+    /// now.
+    func map(
+        _ transport: PortMapping.Transport, port: UInt16, told: @escaping (PortMapping?) -> Void
+    ) -> PortMapper.MappingID {
+        let (id, effects) = mapper.add(transport, port: port, at: loop.now)
+        owners[id] = told
+        perform(effects)
+        return id
+    }
+
+    /// Gives a mapping back.
+    func unmap(_ id: PortMapper.MappingID) {
+        guard owners.removeValue(forKey: id) != nil, !isClosing else { return }
+        perform(mapper.remove(id, at: loop.now))
     }
 
     /// Gives the mappings back; the driver lives until the gateway knows, or did not answer.
@@ -77,10 +77,8 @@ final class MappingDriver {
         case .connect(let id, let gateway): connect(id, to: gateway)
         case .write(let bytes, let id): try? streams[id]?.write(bytes)
         case .close(let id): streams.removeValue(forKey: id)?.close()
-        case .mapped(let id, let mapping):
-            asked.remove(id)
-            if !isClosing { mapped(mapping) }
-        case .failed(let id, _): asked.remove(id)
+        case .mapped(let id, let mapping): if !isClosing { owners[id]?(mapping) }
+        case .failed(let id, _): if !isClosing { owners[id]?(nil) }
         case .closed: end()
         case .available, .lost, .ignored: break
         }

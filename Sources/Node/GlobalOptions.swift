@@ -9,6 +9,7 @@ struct GlobalOptions: ParsableArguments {
     var state: String = GlobalOptions.defaultState
 
     @OptionGroup var network: NetworkOptions
+    @OptionGroup var reachability: ReachabilityOptions
     @OptionGroup var output: OutputOptions
 
     private static var defaultState: String {
@@ -44,6 +45,7 @@ struct GlobalOptions: ParsableArguments {
     func startNode(usesTCP: Bool = true, usesUDP: Bool = true, acceptsStrangers: Bool = true) async throws -> Node {
         let account = try loadAccount()
         var configuration = configuration
+        try reachability.apply(to: &configuration)
         configuration.usesTCP = usesTCP
         configuration.usesUDP = usesUDP
         configuration.acceptsStrangers = acceptsStrangers

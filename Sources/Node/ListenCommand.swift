@@ -50,14 +50,17 @@ struct ListenCommand: AsyncParsableCommand {
                 printer: global.printer, plan: plan, answer: answer, answerAfter: answerAfter, text: text,
                 declineReason: declineReason)
             await withTaskGroup { group in
-                group.addTask { for await call in node.incomingCalls { await desk.take(call) } }
                 if let lines = Keyboard.lines() { group.addTask { await desk.obey(lines, on: node) } }
                 group.addTask {
                     for await _ in interruptions { break }
                     await node.close()
                 }
                 // Ends with the node.
-                for await event in node.events { desk.print(event) }
+                for await event in node.events {
+                    // Before it is told: who reads of a call may answer at once.
+                    if let call = IncomingCall(event, on: node) { await desk.take(call) }
+                    desk.print(event)
+                }
                 group.cancelAll()
             }
             await node.close()
@@ -128,13 +131,16 @@ private actor Desk {
         }
     }
 
-    func take(_ call: IncomingCall) async {
+    /// Lets a call ring, and does with it what the command line says.
+    func take(_ call: IncomingCall) {
         ringing.append(call)
         switch answer {
-        case .decline: await decline(call, because: declineReason)
+        case .decline: Task { await decline(call, because: declineReason) }
         case .auto:
-            if answerAfter > 0 { try? await Task.sleep(for: .seconds(answerAfter)) }
-            await accept(call)
+            Task {
+                if answerAfter > 0 { try? await Task.sleep(for: .seconds(answerAfter)) }
+                await accept(call)
+            }
         case nil: break
         }
     }
@@ -145,10 +151,10 @@ private actor Desk {
             let line = line.trimmingCharacters(in: .whitespaces)
             let words = line.split(separator: " ", maxSplits: 1)
             switch words.first?.lowercased() {
-            case "a": if let call = ringing.first { await accept(call) }
+            case "a": if let call = firstRinging() { await accept(call) }
             case "d":
                 let reason = words.count == 2 ? String(words[1]) : declineReason
-                if let call = ringing.first { await decline(call, because: reason) }
+                if let call = firstRinging() { await decline(call, because: reason) }
             case "c": if words.count == 2 { await call(String(words[1]), from: node) }
             case nil: break
             default:
@@ -157,6 +163,12 @@ private actor Desk {
                 }
             }
         }
+    }
+
+    /// The call to answer or decline, with a word where there is none.
+    private func firstRinging() -> IncomingCall? {
+        if ringing.isEmpty { printer.note("no call is ringing") }
+        return ringing.first
     }
 
     /// Does with the latest call what a line says; `false` when it says nothing about calls.

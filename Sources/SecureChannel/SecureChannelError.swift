@@ -20,6 +20,10 @@ public enum SecureChannelError: Error, Hashable, Sendable {
     case unreadableCertificate
     /// The chain is sound, but is not the one that was expected.
     case unexpectedPeer(account: ShortID, device: ShortID)
+    /// There is no certificate to judge servers by, in the system's trust store or in what was given.
+    case noAuthority
+    /// A server's certificate is not to be trusted, or does not name it; the bits are GnuTLS's.
+    case untrustedServer(status: UInt32)
     /// The peer ended the session with a fatal alert of this number (RFC 8446 §6).
     case alert(UInt8)
     /// The handshake or a record broke the protocol; the code and its name are GnuTLS's.

@@ -25,15 +25,17 @@ extension NodeHost {
             world.violate("\(name): sockets wanted for call \(call.rawValue) after its end")
         }
         var ports = SessionPorts()
-        var bases: [GatheredBase] = []
+        var findings: [ICEAgent.Finding] = []
         for address in addresses {
             for component in components {
                 guard let endpoint = open(Endpoint(address, port: 0), for: session, &ports) else { continue }
-                bases.append(GatheredBase(component: component, endpoint: endpoint))
+                let transport: ICEAgent.Base.Transport = session.transport == .tcp ? .tcp : .udp
+                findings.append(
+                    .base(ICEAgent.Base(component: component, endpoint: endpoint, transport: transport)))
             }
         }
         sessions[session] = ports
-        input { $0.gathered(bases, for: session, at: $1) }
+        input { $0.gathered(findings, for: session, at: $1) }
     }
 
     private func open(_ address: Endpoint, for session: SessionID, _ ports: inout SessionPorts) -> Endpoint? {
@@ -88,6 +90,7 @@ extension NodeHost {
         case .connect(let connection, let base, let peer): connect(connection, of: session, from: base, to: peer)
         case .write(let bytes, let connection): ports.streams[connection]?.write(bytes)
         case .disconnect(let connection): sessions[session]?.remove(connection)?.close()
+        case .permit(_, let base), .prefer(let base, _): world.violate("\(name): \(base) is no relay")
         }
     }
 

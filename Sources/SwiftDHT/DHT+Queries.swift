@@ -62,7 +62,7 @@ extension DHT {
         return nil
     }
 
-    private func emptyReply(to source: Endpoint) -> Reply { Reply(sender: nodeID, observed: source.address) }
+    private func emptyReply(to source: Endpoint) -> Reply { Reply(sender: nodeID, seeing: source) }
 
     /// A reply with the good nodes closest to `target`, and the token for a later write.
     private func nodesReply(

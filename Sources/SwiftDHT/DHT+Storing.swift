@@ -124,7 +124,7 @@ extension DHT {
     ) {
         let (items, fragments) = layout(entries)
         guard listener.acknowledges else {
-            var reply = Reply(sender: nodeID, observed: listener.endpoint.address)
+            var reply = Reply(sender: nodeID, seeing: listener.endpoint)
             reply.token = tokens.token(for: listener.endpoint)
             reply.values = items
             answer(reply, listener.socket, to: listener.endpoint)

@@ -31,6 +31,8 @@ struct RemoteNode: Sendable {
     var contender: Endpoint?
     /// When it was last asked whether it is still where it is known to be.
     var challenged: Instant?
+    /// Whether it tells askers at which port it sees them.
+    var tellsPorts = false
     /// Its unanswered requests, oldest first.
     var pending: [UInt32] = []
 

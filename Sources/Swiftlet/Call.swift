@@ -37,6 +37,13 @@ public struct IncomingCall: Sendable {
     public let displayName: String
     let node: Node
 
+    /// The call that an event of the node tells of, if it tells of one: for those who read ``Node/events`` and want both
+    /// in one order.
+    public init?(_ event: NodeEvent, on node: Node) {
+        guard case .incomingCall(let id, let peer, let displayName) = event else { return nil }
+        (self.id, self.peer, self.displayName, self.node) = (id, peer, displayName, node)
+    }
+
     /// Takes the call.
     public func accept(audio: Audio = Audio()) async throws(NodeError) -> Call {
         try await node.accept(id, from: peer, audio: audio)

@@ -1,7 +1,9 @@
 internal import EventLoop
+internal import ICEDriver
 public import Logging
 public import SansIO
 public import SecureChannel
+public import SwiftICE
 
 extension Node {
     /// Where a node lives and whom it asks.
@@ -26,26 +28,38 @@ extension Node {
 
             /// Reads `HOST`, `HOST:PORT`, `[IPv6]` or `[IPv6]:PORT`.
             public init?(_ description: String) {
-                var host = description[...]
-                var port = Self.defaultPort
-                if let colon = description.lastIndex(of: ":"),
-                    description[..<colon].last == "]" || !description[..<colon].contains(":")
-                {
-                    guard let number = UInt16(description[description.index(after: colon)...]), number > 0 else {
-                        return nil
-                    }
-                    port = number
-                    host = description[..<colon]
-                }
-                if host.first == "[", host.last == "]" { host = host.dropFirst().dropLast() }
-                guard !host.isEmpty, !host.contains(where: { $0.isWhitespace || $0 == "[" || $0 == "]" }) else {
-                    return nil
-                }
-                self.init(host: String(host), port: port)
+                guard let (host, port) = HostText.read(description) else { return nil }
+                self.init(host: host, port: port ?? Self.defaultPort)
             }
 
             /// `HOST:PORT`, with brackets around an IPv6 address.
-            public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+            public var description: String { HostText.write(host, port) }
+        }
+
+        /// A STUN server.
+        public struct STUNServer: Hashable, Sendable, LosslessStringConvertible {
+            /// Name or address.
+            public let host: String
+            /// UDP port.
+            public let port: UInt16
+            /// The port of a name given without one (RFC 8489 §8.1).
+            public static let defaultPort: UInt16 = 3478
+
+            /// Names a host and its port.
+            public init(host: String, port: UInt16 = defaultPort) {
+                self.host = host
+                self.port = port
+            }
+
+            /// Reads `HOST`, `HOST:PORT`, `[IPv6]` or `[IPv6]:PORT`, also behind `stun:` (RFC 7064).
+            public init?(_ description: String) {
+                let text = description.hasPrefix("stun:") ? description.dropFirst(5) : description[...]
+                guard let (host, port) = HostText.read(text) else { return nil }
+                self.init(host: host, port: port ?? Self.defaultPort)
+            }
+
+            /// `HOST:PORT`, with brackets around an IPv6 address.
+            public var description: String { HostText.write(host, port) }
         }
 
         /// Where to enter the DHT; empty for a node that waits to be found.
@@ -60,6 +74,14 @@ extension Node {
         public var usesTCP = true
         /// Whether control channels may run over UDP.
         public var usesUDP = true
+        /// STUN servers each UDP socket is to ask for its address beside nodes of the DHT.
+        public var stunServers: [STUNServer] = []
+        /// TURN servers, best first: a relay for media and UDP control channels is kept at one of them.
+        public var turnServers: [TURNServer] = []
+        /// Whether gateways are asked to map ports to the sockets of sessions (PCP, NAT-PMP, UPnP).
+        public var mapsPorts = true
+        /// Which of the device's addresses sessions use and peers are told.
+        public var addressPolicy = SwiftICE.Configuration.Policy.all
         /// Whether accounts that are no contacts may call and write; banned ones never may.
         public var acceptsStrangers = true
         /// How long ``Node/close()`` waits for the last messages of calls.
@@ -83,9 +105,35 @@ extension Node {
                 ? ((try? Interfaces.addresses(.loopbackToo)) ?? []).map(\.endpoint) : found.map(\.endpoint)
         }
 
+        /// What control links run over. Relays are had over UDP alone.
+        private var transports: [SessionTransport] {
+            let usesTCP = usesTCP && addressPolicy != .relayOnly
+            return (usesTCP ? [.tcp] : []) + (usesUDP ? [.udp] : [])
+        }
+
+        /// How sessions gather.
+        var session: ICESession.Configuration {
+            var session = ICESession.Configuration()
+            session.agent.policy = addressPolicy
+            session.turnServers = turnServers
+            session.mapsPorts = mapsPorts
+            session.gatheringPatience = turnServers.isEmpty ? .milliseconds(600) : .milliseconds(1_500)
+            session.patienceWithAddress = .milliseconds(100)
+            session.patienceWithRelay = .milliseconds(300)
+            return session
+        }
+
+        /// How many outlets are kept ready: for the control channel and the media of the next call.
+        var reserve: [(transport: ICEAgent.Base.Transport, count: Int)] {
+            let forControl = { (transport: SessionTransport) in transports.contains(transport) ? 1 : 0 }
+            return [(.udp, forControl(.udp) + MediaLayout.audio.count), (.tcp, forControl(.tcp))]
+        }
+
         func core(displayName: String) -> NodeCore.Configuration {
             var core = NodeCore.Configuration()
-            core.transports = (usesTCP ? [.tcp] : []) + (usesUDP ? [.udp] : [])
+            core.transports = transports
+            core.ice.policy = addressPolicy
+            core.ice.pacing = session.agent.pacing
             core.acceptsStrangers = acceptsStrangers
             core.profile = ProfileText.card(displayName: displayName)
             return core

@@ -66,6 +66,7 @@ public actor Node {
 
     /// Resolves the bootstrap names and goes on without those that have no address.
     private func joinNetwork() async {
+        resolveSTUNServers()
         for name in configuration.bootstrap {
             guard let endpoints = try? await resolver.resolve(name.host, port: name.port) else {
                 configuration.logger.info("bootstrap has no address", metadata: ["name": "\(name)"])
@@ -73,6 +74,15 @@ public actor Node {
                 continue
             }
             driver?.bootstrap(endpoints)
+        }
+    }
+
+    /// Nobody waits for STUN servers: what is asked before they have addresses asks others.
+    private func resolveSTUNServers() {
+        for server in configuration.stunServers {
+            resolver.resolve(server.host, port: server.port) { [weak self] result in
+                self?.assumeIsolated { $0.driver?.add(stunServers: (try? result.get()) ?? []) }
+            }
         }
     }
 
@@ -177,13 +187,12 @@ public actor Node {
 
     private func happened(_ event: NodeEvent) {
         eventsInput.yield(event)
+        if let call = IncomingCall(event, on: self) { incomingInput.yield(call) }
         switch event {
         case .network(_, let isConnected) where isConnected:
             isOnline = true
             wakeNetworkWaiters()
         case .network: if !isOnline, isHopeless { wakeNetworkWaiters() }
-        case .incomingCall(let call, let peer, let name):
-            incomingInput.yield(IncomingCall(id: call, peer: peer, displayName: name, node: self))
         case .call(let call, let event):
             callInputs[call]?.yield(event)
             if case .ended = event { callInputs.removeValue(forKey: call)?.finish() }
@@ -193,7 +202,8 @@ public actor Node {
             } else {
                 finishedMessages[number] = outcome
             }
-        case .announced, .requestReceived, .message, .contactRequested, .contactAsked, .contactConfirmed, .presence:
+        case .announced, .requestReceived, .incomingCall, .message, .contactRequested, .contactAsked, .contactConfirmed,
+            .presence:
             break
         }
     }

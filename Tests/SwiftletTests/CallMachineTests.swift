@@ -45,7 +45,7 @@ struct Doings {
 @Suite struct CallMachineTests {
     private let peer = ShortID(decoding: [UInt8](repeating: 1, count: 20))!
     private let bases = [1, 2].map {
-        GatheredBase(component: $0, endpoint: Endpoint(.v4(0x0A00_0001), port: UInt16(4000 + $0)))
+        ICEAgent.Finding.socket($0, Endpoint(.v4(0x0A00_0001), port: UInt16(4000 + $0)))
     }
     private let phone = SIPLite.CallID(rawValue: 1)
     private let tablet = SIPLite.CallID(rawValue: 2)

@@ -100,7 +100,7 @@ struct CallPair {
 
     private mutating func gather(_ session: Int, _ components: [Int], _ side: Side) {
         let bases = components.map {
-            GatheredBase(component: $0, endpoint: Endpoint(side.address, port: UInt16(session * 100 + $0)))
+            ICEAgent.Finding.socket($0, Endpoint(side.address, port: UInt16(session * 100 + $0)))
         }
         let opened = socketless.contains(side) ? [] : bases
         queue.append((side, { $0.gathered(opened, session: session, at: $1) }))

@@ -17,10 +17,8 @@ import Testing
         try SIPLite.Message(decoding: TestVectors.bytes("jami/sip/\(file)")).body
     }
 
-    private func bases(_ session: Int) -> [GatheredBase] {
-        [1, 2].map {
-            GatheredBase(component: $0, endpoint: Endpoint(.v4(0x0A4D_000C), port: UInt16(5000 + 10 * session + $0)))
-        }
+    private func bases(_ session: Int) -> [ICEAgent.Finding] {
+        [1, 2].map { .socket($0, Endpoint(.v4(0x0A4D_000C), port: UInt16(5000 + 10 * session + $0))) }
     }
 
     /// A call of captured alice that we answered, and our answer.

@@ -48,7 +48,7 @@ struct LinkPair {
         take(started, fromCaller: true)
         for case .gather(let transport) in started {
             let port = transport == .udp ? Self.callerAddress : Self.callerAddress.with(port: 5001)
-            take(caller.gathered([port], for: transport, at: now), fromCaller: true)
+            take(caller.gathered([.socket(1, port, transport)], for: transport, at: now), fromCaller: true)
         }
         take(caller.allowDescription(at: now), fromCaller: true)
         return callerWants.description
@@ -56,7 +56,7 @@ struct LinkPair {
 
     private mutating func gatherCallee(_ transport: SessionTransport) {
         let port = transport == .udp ? Self.calleeAddress : Self.calleeAddress.with(port: 6001)
-        take(callee?.gathered([port], for: transport, at: now) ?? [], fromCaller: false)
+        take(callee?.gathered([.socket(1, port, transport)], for: transport, at: now) ?? [], fromCaller: false)
     }
 
     /// Lets time pass.
@@ -125,8 +125,8 @@ extension [ControlLink.Effect] {
     @Test func aLinkDescribesItselfOnceEverythingIsKnown() {
         var link = LinkPair(over: [.tcp, .udp]).caller
         #expect(link.start(at: .zero) == [.gather(.tcp), .gather(.udp)])
-        #expect(link.gathered([base], for: .udp, at: .zero).description == nil)
-        #expect(link.gathered([base], for: .tcp, at: .zero).description == nil, "the peer's key is not known")
+        #expect(link.gathered([.socket(1, base)], for: .udp, at: .zero).description == nil)
+        #expect(link.gathered([.socket(1, base, .tcp)], for: .tcp, at: .zero).description == nil, "the peer's key is not known")
         #expect(link.allowDescription(at: .zero).description != nil)
         #expect(link.allowDescription(at: .zero).isEmpty)
     }
@@ -150,7 +150,7 @@ extension [ControlLink.Effect] {
         var link = LinkPair(over: [.udp]).caller
         _ = link.start(at: .zero)
         _ = link.allowDescription(at: .zero)
-        _ = link.gathered([base], for: .udp, at: .zero)
+        _ = link.gathered([.socket(1, base)], for: .udp, at: .zero)
         var effects: [ControlLink.Effect] = []
         var now = Instant.zero
         while let next = link.deadline {

@@ -11,6 +11,10 @@ import SwiftICE
 ///     remote TAG A DESCRIPTION         done TAG 1|0 MICROSECONDS, when data can be sent or never will
 ///     blast TAG A SIZE SECONDS BURST   done TAG SENT; BURST datagrams, one turn of the loop, and again
 ///     count TAG A                      done TAG RECEIVED; datagrams since the last count
+///     pair TAG A                       value TAG LOCAL/REMOTE/TRANSPORT of the selected pair, then done TAG 1|0
+///     send TAG A HEX                   done TAG 1|0; one datagram
+///     heard TAG A                      value TAG HEX,HEX… if there is any, then done TAG COUNT; datagrams since the
+///                                      last time, from the first time on
 ///     bare TAG SIZE SECONDS BURST      done TAG RECEIVED; the same between plain sockets, see BareSockets
 ///     control TAG A                    done TAG SENT; STUN messages sent so far
 ///     close TAG A                      done TAG 1
@@ -19,10 +23,16 @@ final class Host {
     private final class Guest {
         var session: ICESession?
         var received = 0
+        /// What came since it was first asked for.
+        var heard: [[UInt8]]?
         var connecting: (tag: Substring, since: Instant)?
     }
 
+    /// How many datagrams are kept to be told.
+    private static let heardLimit = 64
+
     private let loop: EventLoop
+    private let options: Options
     private let batch = DatagramBatch(slots: 64)
     private let input = Descriptor(owning: 0)
     private var unread: [UInt8] = []
@@ -32,11 +42,14 @@ final class Host {
         !$0.address.isLoopback
     }
 
-    private init(on loop: EventLoop) { self.loop = loop }
+    private init(_ options: Options, on loop: EventLoop) {
+        self.options = options
+        self.loop = loop
+    }
 
     /// Serves standard input until it ends, which ends the process.
-    static func run(on loop: EventLoop) throws(Errno) {
-        let host = Host(on: loop)
+    static func run(_ options: Options, on loop: EventLoop) throws(Errno) {
+        let host = Host(options, on: loop)
         _ = try loop.register(host.input, for: .readable) { _ in host.read() }
     }
 
@@ -47,11 +60,9 @@ final class Host {
         if piece.isEmpty { exit(0) }
         let now = loop.now
         unread += piece
-        while let end = unread.firstIndex(of: UInt8(ascii: "\n")) {
-            let line = String(decoding: unread[..<end], as: UTF8.self)
-            unread.removeFirst(end + 1)
-            obey(line.split(separator: " "), at: now)
-        }
+        let lines = unread.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        unread = Array(lines.last ?? [])
+        for line in lines.dropLast() { obey(String(decoding: line, as: UTF8.self).split(separator: " "), at: now) }
     }
 
     private func obey(_ words: [Substring], at now: Instant) {
@@ -67,6 +78,11 @@ final class Host {
         case "count":
             say("done", tag, guest?.received ?? 0)
             guest?.received = 0
+        case "pair": tellPair(tag, guest)
+        case "send" where words.count == 4:
+            let bytes = Hexadecimal.decode(words[3])
+            say("done", tag, bytes.flatMap { guest?.session?.send($0.span) } == true ? 1 : 0)
+        case "heard": tellHeard(tag, guest)
         case "control": say("done", tag, guest?.session?.counters.controlSent ?? 0)
         case "close":
             guest?.session?.close()
@@ -96,10 +112,11 @@ final class Host {
         }
         handlers.writable = { [weak self, weak guest] _ in self?.answer(guest, 1) }
         handlers.failed = { [weak self, weak guest] _ in self?.answer(guest, 0) }
-        handlers.received = { [unowned guest] _, _ in guest.received += 1 }
-        var configuration = ICESession.Configuration()
-        configuration.socketBuffer = 1 << 20
-        configuration.addresses = addresses
+        handlers.received = { [unowned guest] bytes, _ in
+            guest.received += 1
+            if let count = guest.heard?.count, count < Self.heardLimit { guest.heard?.append([UInt8](bytes)) }
+        }
+        let configuration = options.configuration(addresses: addresses)
         guest.session = ICESession(
             role: isControlling ? .controlling : .controlled, configuration: configuration, on: loop, batch: batch,
             handlers: handlers)
@@ -116,6 +133,20 @@ final class Host {
         guard let waiting = guest?.connecting else { return }
         guest?.connecting = nil
         say("done", waiting.tag, result, microseconds(since: waiting.since))
+    }
+
+    private func tellPair(_ tag: Substring, _ guest: Guest?) {
+        guard let pair = guest?.session?.selectedPair() else { return say("done", tag, 0) }
+        let transport = pair.local.transport.isTCP ? "tcp" : "udp"
+        say("value", tag, "\(pair.local.kind.name)/\(pair.remote.kind.name)/\(transport)")
+        say("done", tag, 1)
+    }
+
+    private func tellHeard(_ tag: Substring, _ guest: Guest?) {
+        let heard = guest?.heard ?? []
+        if !heard.isEmpty { say("value", tag, heard.map { Hexadecimal.encode($0) }.joined(separator: ",")) }
+        say("done", tag, heard.count)
+        guest?.heard = []
     }
 
     private func blast(_ tag: Substring, _ guest: Guest?, _ words: ArraySlice<Substring>) {
@@ -146,5 +177,17 @@ final class Host {
         let sent = sent + session.send(datagrams)
         // Timers of this moment fire in the next turn, after which descriptors are served.
         loop.schedule(at: loop.now) { [self] in continueBlast(session, datagrams, until: end, sent: sent, tag) }
+    }
+}
+
+extension Candidate.Kind {
+    /// The word of a candidate line.
+    fileprivate var name: String {
+        switch self {
+        case .host: "host"
+        case .serverReflexive: "srflx"
+        case .peerReflexive: "prflx"
+        case .relayed: "relay"
+        }
     }
 }

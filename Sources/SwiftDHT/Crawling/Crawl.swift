@@ -182,7 +182,7 @@ public struct Crawl: Machine {
             return [.ignored(.unsolicited)]
         }
         let reply = Packet(
-            .reply(Reply(sender: id, observed: source.address)), transaction: transaction,
+            .reply(Reply(sender: id, seeing: source)), transaction: transaction,
             network: configuration.network, isClient: true, agent: configuration.agent)
         return [.send(reply.encoded, to: source)]
     }

@@ -19,6 +19,7 @@ enum Key: UInt64 {
     // Bodies.
     case identifier = 0x6964  // id
     case address = 0x7361  // sa
+    case port = 0x7370  // sp, of our own: stock readers pass over keys they do not know
     case hash = 0x68  // h
     case target = 0x7461_7267_6574  // target
     case want = 0x77  // w, also "where" of a query

@@ -89,6 +89,7 @@ private struct Body {
 
     private var sender: NodeID?
     private var observed: IPAddress?
+    private var observedPort: UInt16?
     private var key: InfoHash?
     private var target: NodeID?
     private var want: Request.Want?
@@ -123,6 +124,7 @@ private struct Body {
         case .address:
             observed = IPAddress(bytes: try reader.takeBinary())
             if observed == nil { throw .malformed(.address, at: reader.offset) }
+        case .port: observedPort = try reader.readInteger()
         case .hash: key = try reader.readHash(.key)
         case .target: target = try reader.readHash(.key)
         case .want: want = try Self.readWant(from: &reader)
@@ -194,6 +196,7 @@ private struct Body {
 
     func reply() throws(WireError) -> Reply {
         var reply = Reply(sender: try requiredSender(), observed: observed)
+        reply.observedPort = observedPort
         reply.valueID = valueID
         (reply.nodes4, reply.nodes6) = (nodes4, nodes6)
         reply.token = token

@@ -123,7 +123,7 @@ extension LegacyUpdate {
 extension Reply {
     fileprivate func write(to writer: inout MessagePackWriter) {
         var count = 1 + (valueID == nil ? 0 : 1) + (observed == nil ? 0 : 1) + (token.isEmpty ? 0 : 1)
-        count += (nodes4.isEmpty ? 0 : 1) + (nodes6.isEmpty ? 0 : 1)
+        count += (observedPort == nil ? 0 : 1) + (nodes4.isEmpty ? 0 : 1) + (nodes6.isEmpty ? 0 : 1)
         count += (values.isEmpty ? 0 : 1) + (fields == nil ? 0 : 1)
         writer.writeMapHeader(count)
         writer.write(Key.identifier)
@@ -135,6 +135,10 @@ extension Reply {
         if let observed {
             writer.write(Key.address)
             observed.write(to: &writer)
+        }
+        if let observedPort {
+            writer.write(Key.port)
+            writer.write(observedPort)
         }
         if !nodes4.isEmpty {
             writer.write(Key.nodes4)

@@ -138,6 +138,8 @@ package struct Reply: Hashable, Sendable {
     package var valueID: Value.ID?
     /// The asker's address as the answerer saw it.
     package var observed: IPAddress?
+    /// The asker's port as the answerer saw it, which only nodes like this one tell.
+    package var observedPort: UInt16?
     package var nodes4: [CompactNode] = []
     package var nodes6: [CompactNode] = []
     package var token: [UInt8] = []
@@ -147,6 +149,12 @@ package struct Reply: Hashable, Sendable {
     package init(sender: NodeID, observed: IPAddress? = nil) {
         self.sender = sender
         self.observed = observed
+    }
+
+    /// An answer that tells the asker where it is seen.
+    package init(sender: NodeID, seeing asker: Endpoint) {
+        self.init(sender: sender, observed: asker.address)
+        observedPort = asker.port
     }
 }
 

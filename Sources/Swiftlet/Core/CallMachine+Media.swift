@@ -1,7 +1,7 @@
 internal import MediaRTP
 internal import SIPLite
 package import SansIO
-internal import SwiftICE
+package import SwiftICE
 
 /// The sessions the media run over, and what of the media is heard.
 extension CallMachine {
@@ -11,12 +11,19 @@ extension CallMachine {
     // MARK: - Sockets
 
     /// The driver opened sockets for a session; none where that was not possible.
-    package mutating func gathered(_ bases: [GatheredBase], session number: Int, at now: Instant) -> [Effect] {
-        let effects = drive(number, at: now) { $0.gathered(bases, at: now) }
+    package mutating func gathered(
+        _ findings: [ICEAgent.Finding], session number: Int, at now: Instant
+    ) -> [Effect] {
+        let effects = drive(number, at: now) { $0.gathered(findings, at: now) }
         guard number != next?.number else { return effects + nextGathered(at: now) }
         guard number == current.number, !isOver else { return effects }
         guard current.isReachable else { return effects + hangUpLegs() + end(.mediaUnreachable) }
         return effects + inviteWhereReady() + answerEarly(at: now) + answerWhereReady(at: now)
+    }
+
+    /// The driver found out more about the network of a session.
+    package mutating func found(_ finding: ICEAgent.Finding, session: Int, at now: Instant) -> [Effect] {
+        drive(session, at: now) { $0.found(finding, at: now) }
     }
 
     package mutating func receive(

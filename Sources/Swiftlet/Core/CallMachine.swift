@@ -353,19 +353,6 @@ package struct CallMachine: Machine {
     }
 }
 
-/// A socket the driver opened for a session.
-package struct GatheredBase: Hashable, Sendable {
-    /// The component it serves.
-    package let component: Int
-    /// The address it is bound to.
-    package let endpoint: Endpoint
-
-    package init(component: Int, endpoint: Endpoint) {
-        self.component = component
-        self.endpoint = endpoint
-    }
-}
-
 extension CallEnd {
     /// What an end of SIP's means to people.
     init(_ reason: UserAgent.EndReason) {

@@ -37,6 +37,8 @@ package struct ControlLink: Machine {
     private var early: [(transport: SessionTransport, bytes: [UInt8])] = []
     /// What the peer of an incoming link sent with its request.
     private var remote: SessionOffer
+    /// What the peer said of itself.
+    private var peer: PeerTraits
 
     /// A link we ask for, probably in this dialect. It describes itself once ``allowDescription(at:)`` was called, as a
     /// request can only be sealed for a peer whose key is known.
@@ -49,6 +51,7 @@ package struct ControlLink: Machine {
         self.timing = timing
         mayDescribe = false
         remote = SessionOffer(udp: nil, tcp: nil)
+        peer = PeerTraits()
         sessions = transports.map { transport in
             Session(transport, role: dialect.requesterRole, configuration: configuration, random: random.split())
         }
@@ -56,14 +59,16 @@ package struct ControlLink: Machine {
 
     /// A link a peer asked for in this dialect.
     init(
-        answering remote: SessionOffer, in dialect: Dialect, over transports: [SessionTransport],
-        configuration: SwiftICE.Configuration, timing: Timing, random: inout RandomSource
+        answering remote: SessionOffer, of peer: PeerTraits = PeerTraits(), in dialect: Dialect,
+        over transports: [SessionTransport], configuration: SwiftICE.Configuration, timing: Timing,
+        random: inout RandomSource
     ) {
         isOutgoing = false
         self.dialect = dialect
         self.timing = timing
         mayDescribe = true
         self.remote = remote
+        self.peer = peer
         sessions = transports.filter { remote[$0] != nil }.map { transport in
             Session(
                 transport, role: dialect.answererRole(over: transport), configuration: configuration,
@@ -78,16 +83,21 @@ package struct ControlLink: Machine {
         return sessions.map { .gather($0.transport) }
     }
 
-    /// The driver opened sockets for a session: its base addresses, or none where that was not possible.
-    mutating func gathered(_ bases: [Endpoint], for transport: SessionTransport, at now: Instant) -> [Effect] {
+    /// The driver opened sockets for a session, or none where that was not possible.
+    mutating func gathered(
+        _ findings: [ICEAgent.Finding], for transport: SessionTransport, at now: Instant
+    ) -> [Effect] {
         guard let index = index(of: transport), case .gathering = sessions[index].state else { return [] }
         var effects: [Effect] = []
-        for base in bases {
-            let base = ICEAgent.Base(component: 1, endpoint: base, transport: transport == .tcp ? .tcp : .udp)
-            effects += translate(sessions[index].agent.addBase(base, at: now), of: index, at: now)
-        }
+        for finding in findings { effects += translate(sessions[index].agent.take(finding, at: now), of: index, at: now) }
         sessions[index].state = .gathered
         return effects + describeIfReady(at: now)
+    }
+
+    /// The driver found out more about the network of a session.
+    mutating func found(_ finding: ICEAgent.Finding, for transport: SessionTransport, at now: Instant) -> [Effect] {
+        guard let index = index(of: transport), sessions[index].isGathered else { return [] }
+        return translate(sessions[index].agent.take(finding, at: now), of: index, at: now)
     }
 
     /// The peer's certificate is known: the request may go out as soon as everything is gathered.
@@ -97,8 +107,11 @@ package struct ControlLink: Machine {
     }
 
     /// The reply to our request arrived, in this dialect.
-    mutating func replied(_ descriptions: SessionOffer, in dialect: Dialect, at now: Instant) -> [Effect] {
+    mutating func replied(
+        _ descriptions: SessionOffer, by peer: PeerTraits = PeerTraits(), in dialect: Dialect, at now: Instant
+    ) -> [Effect] {
         guard case .waitingForReply = phase else { return [] }
+        self.peer = peer
         timers.cancel(.reply)
         self.dialect = dialect
         remote = descriptions
@@ -225,7 +238,8 @@ package struct ControlLink: Machine {
                 continue
             }
             sessions[index].state = .running
-            effects += translate(sessions[index].agent.start(remote: description, at: now), of: index, at: now)
+            let started = sessions[index].agent.start(remote: description, peer: peer.iceOptions, at: now)
+            effects += translate(started, of: index, at: now)
         }
         return effects + choose(at: now, patient: true)
     }
@@ -297,8 +311,11 @@ package struct ControlLink: Machine {
                 translated.append(.network(transport, .write(bytes, on: connection)))
             case .disconnect(let connection): translated.append(.network(transport, .disconnect(connection)))
             case .received(let bytes, _): translated += receiveSecured(bytes, over: transport)
-            case .selected(let pair, _): translated += selected(pair, for: transport, at: now)
-            case .completed, .lost, .permit, .resolve: break
+            case .selected(let pair, _):
+                translated += NetworkAction.preferring(pair).map { .network(transport, $0) }
+                translated += selected(pair, for: transport, at: now)
+            case .permit(let address, let base): translated.append(.network(transport, .permit(address, on: base)))
+            case .completed, .lost, .resolve: break
             case .failed: translated += sessionFailed(transport, at: now)
             case .ignored(let reason): translated.append(.ignored(.ice(reason)))
             }

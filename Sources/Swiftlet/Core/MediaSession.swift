@@ -58,16 +58,21 @@ struct MediaSession: Sendable {
     }
 
     /// The driver opened the sockets.
-    mutating func gathered(_ bases: [GatheredBase], at now: Instant) -> [Effect] {
+    mutating func gathered(_ findings: [ICEAgent.Finding], at now: Instant) -> [Effect] {
         guard !isGathered else { return [] }
         isGathered = true
-        var effects: [Effect] = []
-        for base in bases {
-            let base = ICEAgent.Base(component: base.component, endpoint: base.endpoint, transport: .udp)
-            effects += translate(agent.addBase(base, at: now))
+        return findings.flatMap { found($0, at: now) }
+    }
+
+    /// The driver found out something about the network.
+    mutating func found(_ finding: ICEAgent.Finding, at now: Instant) -> [Effect] {
+        guard isGathered else { return [] }
+        switch finding {
+        // A session that has met nobody does nothing yet.
+        case .base, .mapped, .gone: _ = unmet.take(finding, at: now)
+        case .permitted, .refused: break
         }
-        unmet = agent
-        return effects
+        return translate(agent.take(finding, at: now))
     }
 
     /// Looks for a path to the peer of an agreement; what is found already, or looked for, stays.
@@ -79,7 +84,7 @@ struct MediaSession: Sendable {
         part()
         self.agreement = agreement
         protectsControl = peer.isSwiftlet
-        return translate(agent.start(remote: remote, at: now))
+        return translate(agent.start(remote: remote, peer: peer.iceOptions, at: now))
     }
 
     /// Forgets the peer, as if none had been met; sockets and credentials stay.
@@ -105,13 +110,16 @@ struct MediaSession: Sendable {
             switch effect {
             case .send(let bytes, let base, let peer): translated.append(.network(.send(bytes, from: base, to: peer)))
             case .completed: translated += connected()
-            // The peer, or a NAT, moved to another address.
-            case .selected where plan != nil: translated += connected()
+            case .selected(let pair, _):
+                translated += NetworkAction.preferring(pair).map { .network($0) }
+                // A better path was found, or the peer, or a NAT, moved to another address.
+                if plan != nil { translated += connected() }
+            case .permit(let address, let base): translated.append(.network(.permit(address, on: base)))
             case .failed:
                 hasFailed = true
                 translated.append(.failed)
             case .ignored(let reason): translated.append(.ignored(reason))
-            case .selected, .received, .connect, .write, .disconnect, .lost, .permit, .resolve: break
+            case .received, .connect, .write, .disconnect, .lost, .resolve: break
             }
         }
         return translated

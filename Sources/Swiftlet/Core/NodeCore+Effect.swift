@@ -8,8 +8,9 @@ extension NodeCore {
     package enum Effect: Sendable {
         /// Send a datagram from the DHT's socket of the endpoint's family.
         case sendDHT([UInt8], to: Endpoint)
-        /// Open sockets for an ICE session on every usable address, for each of these components, and report them with
-        /// ``NodeCore/gathered(_:for:at:)``. For TCP they listen.
+        /// Open sockets for an ICE session on every usable address, for each of these components, find out where they are
+        /// seen, and report all that with ``NodeCore/gathered(_:for:at:)``; what is found later with
+        /// ``NodeCore/found(_:for:at:)``. For TCP they listen.
         case gather(SessionID, components: [Int])
         /// Use a session's sockets.
         case network(SessionID, NetworkAction)

@@ -105,8 +105,8 @@ extension NodeCore {
         let (hasRoom, effects) = makeRoom(at: now)
         guard hasRoom else { return effects }
         let machine = ControlLink(
-            answering: request.sessions, in: request.mailbox.dialect, over: configuration.transports,
-            configuration: configuration.ice, timing: configuration.linkTiming, random: &random)
+            answering: request.sessions, of: request.traits, in: request.mailbox.dialect,
+            over: configuration.transports, configuration: configuration.ice, timing: configuration.linkTiming, random: &random)
         var record = LinkRecord(
             machine: machine, device: device, account: peer, key: request.sender, requestID: request.id,
             replyMailbox: request.mailbox)
@@ -234,7 +234,9 @@ extension NodeCore {
         links[link]?.listening = nil
         effects += tell(record.errands, .replied(record.device))
         return effects
-            + introduce(links[link]?.machine.replied(sessions, in: dialect, at: now) ?? [], of: link, at: now)
+            + introduce(
+                links[link]?.machine.replied(sessions, by: record.traits, in: dialect, at: now) ?? [], of: link,
+                at: now)
     }
 }
 
@@ -275,7 +277,9 @@ struct LinkRequest: Hashable, Sendable {
 
 extension ConnectionRequest {
     /// The version of what two Swiftlets can do beyond stock peers.
-    static let extensionVersion: UInt = 1
+    static let extensionVersion: UInt = 2
+    /// The first version whose sessions move to better paths.
+    static let renominatingVersion: UInt = 2
 
     /// Describes our sessions: TCP for everybody, UDP for those who know what it is for.
     ///
@@ -297,5 +301,9 @@ extension ConnectionRequest {
 }
 
 extension PeerTraits {
-    init(_ request: ConnectionRequest) { self.init(isSwiftlet: request.extension != nil) }
+    init(_ request: ConnectionRequest) {
+        let version = request.extension?.version ?? 0
+        self.init(
+            isSwiftlet: request.extension != nil, renominates: version >= ConnectionRequest.renominatingVersion)
+    }
 }

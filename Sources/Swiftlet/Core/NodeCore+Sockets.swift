@@ -3,15 +3,27 @@ package import SwiftICE
 
 /// What the sockets of sessions did.
 extension NodeCore {
-    /// The driver opened sockets for a session; none where that was not possible.
-    package mutating func gathered(_ bases: [GatheredBase], for session: SessionID, at now: Instant) -> [Effect] {
+    /// The driver opened sockets for a session and found out what it could in short time; nothing where that was not
+    /// possible.
+    package mutating func gathered(
+        _ findings: [ICEAgent.Finding], for session: SessionID, at now: Instant
+    ) -> [Effect] {
         switch session {
         case .control(let link, let transport):
-            let endpoints = bases.map(\.endpoint)
             return introduce(
-                links[link]?.machine.gathered(endpoints, for: transport, at: now) ?? [], of: link, at: now)
+                links[link]?.machine.gathered(findings, for: transport, at: now) ?? [], of: link, at: now)
         case .media(let call, let number):
-            return introduce(calls[call]?.gathered(bases, session: number, at: now) ?? [], of: call, at: now)
+            return introduce(calls[call]?.gathered(findings, session: number, at: now) ?? [], of: call, at: now)
+        }
+    }
+
+    /// The driver found out more about the network of a session that is gathered.
+    package mutating func found(_ finding: ICEAgent.Finding, for session: SessionID, at now: Instant) -> [Effect] {
+        switch session {
+        case .control(let link, let transport):
+            return introduce(links[link]?.machine.found(finding, for: transport, at: now) ?? [], of: link, at: now)
+        case .media(let call, let number):
+            return introduce(calls[call]?.found(finding, session: number, at: now) ?? [], of: call, at: now)
         }
     }
 

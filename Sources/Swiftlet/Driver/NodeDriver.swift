@@ -26,7 +26,14 @@ final class NodeDriver {
     private let dhtSockets: DHTSockets
     private var discovery: LocalDiscovery?
     private let batch = DatagramBatch()
-    private var sessions: [SessionID: SessionSockets] = [:]
+    private var sessions: [SessionID: SessionNetwork] = [:]
+    /// What was found of sessions that are not gathered yet.
+    private var findings: [SessionID: [ICEAgent.Finding]] = [:]
+    private var random = RandomSource.system
+    private lazy var surroundings = Surroundings(
+        configuration.session, on: loop, batch: batch, addresses: configuration.localAddresses,
+        reserve: configuration.reserve,
+        questions: { [unowned self] base in addressQuestions(about: base) })
     private var links: [LinkID: LinkSecurity] = [:]
     private var media: [CallID: MediaEngine] = [:]
     private var audio: [CallID: Audio] = [:]
@@ -75,6 +82,7 @@ final class NodeDriver {
         } completion: { _ in
             // Nobody waits for it: the first call just finds the libraries ready.
         }
+        surroundings.findGateways()
         perform(core.publish(at: loop.now))
         if configuration.findsNeighbours { startDiscovery() }
     }
@@ -89,12 +97,22 @@ final class NodeDriver {
             },
             linksChanged: { [weak self] in
                 guard let self else { return }
+                surroundings.networkChanged()
                 perform(core.linksChanged(at: loop.now))
             })
         discovery?.start()
     }
 
     func bootstrap(_ endpoints: [Endpoint]) { perform(core.bootstrap(endpoints, at: loop.now)) }
+
+    /// Has sessions ask one more STUN server, at its first address of each family.
+    func add(stunServers endpoints: [Endpoint]) {
+        for family in IPAddress.Family.allCases {
+            guard let server = endpoints.first(where: { $0.address.family == family }) else { continue }
+            surroundings.configuration.stunServers.append(server)
+        }
+        surroundings.keepReady()
+    }
 
     /// Whether the DHT waits for no answer, having none.
     var isDisconnected: Bool {
@@ -157,6 +175,7 @@ final class NodeDriver {
         for engine in media.values { engine.stop() }
         for link in links.keys { closeSecurity(link) }
         for session in sessions.values { session.close() }
+        surroundings.close()
         (media, links, sessions) = ([:], [:], [:])
         discovery?.close()
         dhtSockets.close()
@@ -189,7 +208,7 @@ final class NodeDriver {
             perform(core.sendDHTFailed(to: endpoint, at: loop.now))
         case .gather(let session, let components): gather(session, components: components)
         case .network(let session, let action): sessions[session]?.perform(action)
-        case .release(let session): sessions.removeValue(forKey: session)?.close()
+        case .release(let session): release(session)
         case .secure(let link, let role, let transport, let peer):
             secure(link, as: role, over: transport, expecting: peer)
         case .secureInput(let link, let bytes): links[link]?.receive(bytes)
@@ -217,6 +236,8 @@ final class NodeDriver {
         if case .call(let call, .ended) = event { audio[call] = nil }
         if case .network(let family, let isConnected) = event {
             discovery?.connectionChanged(of: family, isConnected: isConnected)
+            // Now there is somebody to ask.
+            if isConnected { surroundings.keepReady() }
         }
         report(event)
     }
@@ -234,21 +255,39 @@ final class NodeDriver {
     // MARK: - Sockets
 
     private func gather(_ session: SessionID, components: [Int]) {
-        let sockets = SessionSockets(on: loop, handlers: handlers(for: session))
-        sessions[session] = sockets
-        var bases: [GatheredBase] = []
-        for address in configuration.localAddresses() {
-            for component in components {
-                let endpoint =
-                    switch session.transport {
-                    case .udp: sockets.openDatagram(at: address, batch: batch)
-                    case .tcp: sockets.openListener(at: address)
-                    }
-                if let endpoint { bases.append(GatheredBase(component: component, endpoint: endpoint)) }
-            }
-        }
-        perform(core.gathered(bases, for: session, at: loop.now))
+        let network = SessionNetwork(
+            components: components, transports: [session.transport == .tcp ? .tcp : .udp], in: surroundings,
+            handlers: SessionNetwork.Handlers(
+                found: { [weak self] finding in self?.found(finding, for: session) },
+                gathered: { [weak self] in self?.gathered(session) }, sockets: handlers(for: session)))
+        sessions[session] = network
+        findings[session] = []
+        network.gather()
     }
+
+    private func found(_ finding: ICEAgent.Finding, for session: SessionID) {
+        guard findings[session]?.append(finding) == nil else { return }
+        perform(core.found(finding, for: session, at: loop.now))
+    }
+
+    private func gathered(_ session: SessionID) {
+        perform(core.gathered(findings.removeValue(forKey: session) ?? [], for: session, at: loop.now))
+    }
+
+    private func release(_ session: SessionID) {
+        findings[session] = nil
+        sessions.removeValue(forKey: session)?.close()
+    }
+
+    /// Whom of the DHT a socket asks where it is seen.
+    private func addressQuestions(about base: Endpoint) -> [any AddressQuestion] {
+        core.dht.observers(of: base.address.family, limit: Self.observers, at: loop.now)
+            .filter { $0.address.isLoopback == base.address.isLoopback }
+            .map { DHTAddressQuestion(of: base, to: $0, configuration: core.dht.configuration, random: &random) }
+    }
+
+    /// How many nodes of the DHT each socket asks where it is seen.
+    private static let observers = 2
 
     private func handlers(for session: SessionID) -> SessionSockets.Handlers {
         SessionSockets.Handlers(

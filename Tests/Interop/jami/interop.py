@@ -2,7 +2,9 @@
 """Calls between our node and unmodified Jami daemons, in network namespaces of this machine.
 
 Prints `ok <row> <ms>`, `FAIL <row>: why` or `skip <row>: why` for each row, then a summary; exits with 1 when a row
-failed. The milliseconds are the first that the row measured; --json has them all. Needs root.
+failed. The milliseconds are the first that the row measured; --json has them all. A row in which a stock daemon is
+stopped by a known fault of its own, on the way from another stock daemon, is told (`again <row>: why`) and repeated.
+Needs root.
 """
 import argparse
 import json
@@ -18,7 +20,7 @@ sys.dont_write_bytecode = True
 import stock  # noqa: E402
 from network import Network  # noqa: E402
 from ours import LiveOurs, Ours  # noqa: E402
-from programs import Failure, World, now  # noqa: E402
+from programs import Failure, LockedUp, World, now  # noqa: E402
 from rows import QUICK, ROWS, Skipped  # noqa: E402
 
 # Neither is one of the frequencies of the ring-back that a stock caller plays to itself.
@@ -95,8 +97,12 @@ class Lab:
                 part.close()
 
 
-def run_row(lab, name, number):
-    result = {"row": name, "run": number}
+# How often a row is begun at most.
+ATTEMPTS = 3
+
+
+def run_row(lab, name, number, attempt=1):
+    result = {"row": name, "run": number, "attempt": attempt}
     start = now()
     try:
         lab.quiet()
@@ -106,12 +112,19 @@ def run_row(lab, name, number):
     except Skipped as why:
         result.update(result="skip", why=str(why))
         print(f"skip {name}: {why}", flush=True)
+    except LockedUp as why:
+        is_last = attempt == ATTEMPTS
+        result.update(result="FAIL" if is_last else "again", why=str(why))
+        print(f"{result['result']} {name}: {why}", flush=True)
+        lab.start_over()
     except Failure as why:
         result.update(result="FAIL", why=str(why))
         print(f"FAIL {name}: {why}", flush=True)
         lab.start_over()
     finally:
         lab.dismiss()
+    if result["result"] == "again":
+        return run_row(lab, name, number, attempt + 1)
     result["seconds"] = round(now() - start, 1)
     return result
 

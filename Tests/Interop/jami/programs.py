@@ -17,6 +17,10 @@ class Failure(Exception):
     """Why a row did not pass, in one line."""
 
 
+class LockedUp(Exception):
+    """A stock daemon stopped by a fault of its own, in a step between stock daemons only: nothing is known of ours."""
+
+
 class World:
     """Everything that happens wakes whoever waits."""
 

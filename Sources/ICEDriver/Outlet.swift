@@ -1,0 +1,292 @@
+internal import EventLoop
+internal import SansIO
+internal import SwiftICE
+
+/// The sockets of one component of a session, one at each local address, and what is known of the way from them into the
+/// world: the addresses others see them at, ports that gateways map to them, and a relay.
+///
+/// It may be prepared before a session wants it, and then is kept ready: others are asked again and again, which also
+/// keeps mappings of NATs alive. Lives on the loop's thread.
+final class Outlet {
+    /// What became known, in the words of a session.
+    struct Owner {
+        /// Something became known; the component of bases is not set yet.
+        var found: (ICEAgent.Finding) -> Void
+        /// What is waited for may have changed.
+        var progressed: () -> Void
+        /// What the sockets hear.
+        var sockets: SessionSockets.Handlers
+    }
+
+    /// A question of one socket to one host.
+    private struct Question {
+        let base: Endpoint
+        var asked: any AddressQuestion
+    }
+
+    /// An address a base is seen at, and who says so; `nil` is a gateway.
+    private struct View {
+        let base: Endpoint
+        let teller: Endpoint?
+        var mapped: Endpoint
+    }
+
+    let transport: ICEAgent.Base.Transport
+    private let surroundings: Surroundings
+    private var owner: Owner?
+    private(set) var bases: [Endpoint] = []
+    private var views: [View] = []
+    private var questions: [Question] = []
+    private var mappings: [(driver: MappingDriver, id: PortMapper.MappingID)] = []
+    private var openMappings = 0
+    private(set) var relay: RelayDriver?
+    /// When others are asked again, while no session has the outlet.
+    private var nextRound: Instant?
+    private var isClosed = false
+    private lazy var sockets = SessionSockets(on: surroundings.loop, handlers: socketHandlers())
+    private lazy var alarm = Alarm(on: surroundings.loop) { [weak self] in self?.advance() }
+
+    init(_ transport: ICEAgent.Base.Transport, in surroundings: Surroundings) {
+        self.transport = transport
+        self.surroundings = surroundings
+    }
+
+    private var loop: EventLoop { surroundings.loop }
+    private var configuration: ICESession.Configuration { surroundings.configuration }
+
+    // MARK: - What is waited for
+
+    /// Whether an answer of a server, or a relay, is still to come.
+    var awaitsServers: Bool { !questions.isEmpty || relay.map { !$0.isSettled } ?? false }
+    /// Whether a gateway is still to answer.
+    var awaitsGateways: Bool { openMappings > 0 }
+    var hasRelay: Bool { relay.map { !$0.relayed.isEmpty } ?? false }
+    /// Whether every socket that asked somebody has one answer at least.
+    var knowsAddresses: Bool {
+        questions.allSatisfy { question in views.contains { $0.base == question.base && $0.teller != nil } }
+    }
+
+    // MARK: - Beginning and end
+
+    /// Opens the sockets and asks about them.
+    func open() {
+        if configuration.agent.policy != .relayOnly { openSockets() }
+        startRelay()
+    }
+
+    private func openSockets() {
+        for address in surroundings.addresses() {
+            let base =
+                switch transport {
+                case .udp:
+                    sockets.openDatagram(at: address, batch: surroundings.batch, buffer: configuration.socketBuffer)
+                case .tcp: sockets.openListener(at: address)
+                }
+            if let base { bases.append(base) }
+        }
+        ask()
+        for base in bases { map(base) }
+    }
+
+    /// Gives the outlet to a session, which is told at once what is known.
+    func serve(_ owner: Owner) {
+        self.owner = owner
+        nextRound = nil
+        for base in bases { owner.found(.base(self.base(base))) }
+        for view in views { owner.found(.mapped(view.mapped, base: base(view.base))) }
+        for relayed in relay?.relayed ?? [] { owner.found(.base(relayedBase(relayed))) }
+        setAlarm()
+    }
+
+    /// Keeps the outlet ready until a session wants it.
+    func keepReady() {
+        nextRound = loop.now.advanced(by: surroundings.upkeepInterval)
+        setAlarm()
+    }
+
+    func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        owner = nil
+        alarm.set(nil)
+        sockets.close()
+        relay?.close()
+        for mapping in mappings { mapping.driver.unmap(mapping.id) }
+        (relay, mappings, questions) = (nil, [], [])
+    }
+
+    private func base(_ endpoint: Endpoint) -> ICEAgent.Base {
+        ICEAgent.Base(component: 1, endpoint: endpoint, transport: transport)
+    }
+
+    private func relayedBase(_ endpoint: Endpoint) -> ICEAgent.Base {
+        ICEAgent.Base(component: 1, endpoint: endpoint, transport: .udp, kind: .relayed)
+    }
+
+    // MARK: - Addresses
+
+    /// Asks servers and other hosts about every socket.
+    private func ask() {
+        guard transport == .udp else { return }
+        for base in bases where !base.address.isLinkLocal {
+            for question in surroundings.questions(about: base) {
+                questions.append(Question(base: base, asked: question))
+                let index = questions.count - 1
+                perform(questions[index].asked.start(at: loop.now), base: base, host: question.host)
+            }
+        }
+        setAlarm()
+    }
+
+    /// Asks about the sockets again if nobody is asked and some have no answer.
+    func askIfUnknown() {
+        let isUnknown = bases.contains { base in !views.contains { $0.base == base && $0.teller != nil } }
+        if isUnknown, questions.isEmpty { ask() }
+    }
+
+    private func perform(_ effects: [BindingRequest.Effect], base: Endpoint, host: Endpoint) {
+        for effect in effects {
+            switch effect {
+            case .send(let bytes, let host): sockets.send(bytes, from: base, to: host)
+            case .answered(let mapped, _): learn(mapped, of: base, from: host)
+            case .failed: views.removeAll { $0.base == base && $0.teller == host }
+            case .ignored: break
+            }
+        }
+    }
+
+    private func learn(_ mapped: Endpoint, of base: Endpoint, from teller: Endpoint?) {
+        if let index = views.firstIndex(where: { $0.base == base && $0.teller == teller }) {
+            guard views[index].mapped != mapped else { return }
+            views[index].mapped = mapped
+        } else {
+            views.append(View(base: base, teller: teller, mapped: mapped))
+        }
+        owner?.found(.mapped(mapped, base: self.base(base)))
+    }
+
+    /// Takes a datagram if it answers one of the questions.
+    private func answers(_ bytes: Span<UInt8>, on base: Endpoint, from source: Endpoint) -> Bool {
+        for index in questions.indices where questions[index].base == base && questions[index].asked.host == source {
+            let effects = questions[index].asked.receive(bytes, from: source, at: loop.now)
+            if case .ignored? = effects.first { continue }
+            questions.removeAll { $0.asked.deadline == nil }
+            perform(effects, base: base, host: source)
+            setAlarm()
+            owner?.progressed()
+            return true
+        }
+        return false
+    }
+
+    // MARK: - Time
+
+    private func setAlarm() {
+        guard !isClosed else { return }
+        alarm.set(([nextRound] + questions.map(\.asked.deadline)).compactMap(\.self).min())
+    }
+
+    private func advance() {
+        let now = loop.now
+        for index in questions.indices {
+            let (base, host) = (questions[index].base, questions[index].asked.host)
+            perform(questions[index].asked.advance(to: now), base: base, host: host)
+        }
+        questions.removeAll { $0.asked.deadline == nil }
+        if let nextRound, nextRound <= now {
+            self.nextRound = now.advanced(by: surroundings.upkeepInterval)
+            if questions.isEmpty { ask() }
+        }
+        setAlarm()
+        owner?.progressed()
+    }
+
+    // MARK: - Gateways
+
+    /// Has the gateway map a port to a socket. One that is itself translated leads nowhere, and others tell the rest.
+    private func map(_ base: Endpoint) {
+        guard let driver = surroundings.gateway(of: base.address) else { return }
+        openMappings += 1
+        var isOpen = true
+        let id = driver.map(transport == .udp ? .udp : .tcp, port: base.port) { [weak self] mapping in
+            guard let self, !isClosed else { return }
+            if isOpen { openMappings -= 1 }
+            isOpen = false
+            if let mapping, !mapping.isBehindAnotherNAT { learn(mapping.external, of: base, from: nil) }
+            owner?.progressed()
+        }
+        mappings.append((driver, id))
+    }
+
+    // MARK: - The relay
+
+    /// Asks TURN servers for a relay.
+    private func startRelay() {
+        guard transport == .udp, !configuration.turnServers.isEmpty else { return }
+        let relay = RelayDriver(
+            servers: configuration.turnServers, trusting: configuration.turnTrust, on: loop, batch: surroundings.batch,
+            handlers: RelayDriver.Handlers(
+                allocated: { [weak self] allocation in
+                    guard let self else { return }
+                    for relayed in allocation.relayed { owner?.found(.base(relayedBase(relayed))) }
+                    owner?.progressed()
+                },
+                received: { [weak self] bytes, peer in self?.relayed(bytes, from: peer) },
+                permitted: { [weak self] in self?.permitted($0, $1) },
+                lost: { [weak self] relayed in
+                    guard let self else { return }
+                    for endpoint in relayed { owner?.found(.gone(relayedBase(endpoint))) }
+                },
+                failed: { [weak self] in self?.owner?.progressed() },
+                distrusted: { [weak self] in self?.surroundings.distrusted($0) }))
+        self.relay = relay
+        relay.start()
+    }
+
+    private func relayedBase(of family: IPAddress.Family) -> Endpoint? {
+        relay?.relayed.first { $0.address.family == family }
+    }
+
+    private func relayed(_ bytes: [UInt8], from peer: Endpoint) {
+        guard let base = relayedBase(of: peer.address.family) else { return }
+        owner?.sockets.datagram(bytes.span, base, peer)
+    }
+
+    private func permitted(_ address: IPAddress, _ isPermitted: Bool) {
+        guard let base = relayedBase(of: address.family) else { return }
+        owner?.found(isPermitted ? .permitted(address, on: base) : .refused(address, on: base))
+    }
+
+    /// Whether a base is the relay's.
+    func relays(_ base: Endpoint) -> Bool { relay?.relayed.contains(base) ?? false }
+
+    // MARK: - Sockets
+
+    /// Sends a datagram from a base of ours.
+    func send(_ bytes: [UInt8], from base: Endpoint, to peer: Endpoint) {
+        if relays(base) { relay?.send(bytes, to: peer) } else { sockets.send(bytes, from: base, to: peer) }
+    }
+
+    func datagramSocket(at base: Endpoint) -> DatagramSocket? { sockets.datagramSocket(at: base) }
+
+    func connect(_ connection: ICEAgent.ConnectionID, from base: Endpoint, to peer: Endpoint) {
+        sockets.connect(connection, from: base, to: peer)
+    }
+
+    func write(_ bytes: [UInt8], on connection: ICEAgent.ConnectionID) { sockets.write(bytes, on: connection) }
+
+    func disconnect(_ connection: ICEAgent.ConnectionID) { sockets.disconnect(connection) }
+
+    private func socketHandlers() -> SessionSockets.Handlers {
+        SessionSockets.Handlers(
+            // The sockets end with the outlet; a weak reference would slow down every packet.
+            datagram: { [unowned self] bytes, base, peer in
+                guard questions.isEmpty || !answers(bytes, on: base, from: peer) else { return }
+                owner?.sockets.datagram(bytes, base, peer)
+            },
+            accept: { [weak self] base, peer in self?.owner?.sockets.accept(base, peer) },
+            connected: { [weak self] connection, local in self?.owner?.sockets.connected(connection, local) },
+            bytes: { [weak self] bytes, connection in self?.owner?.sockets.bytes(bytes, connection) },
+            disconnected: { [weak self] connection in self?.owner?.sockets.disconnected(connection) })
+    }
+}

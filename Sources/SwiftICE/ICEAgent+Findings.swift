@@ -1,0 +1,28 @@
+public import SansIO
+
+extension ICEAgent {
+    /// What gathering found out about the way between a session and the world.
+    public enum Finding: Hashable, Sendable {
+        /// A socket is bound, or a relay stands.
+        case base(Base)
+        /// Others see a base at this address.
+        case mapped(Endpoint, base: Base)
+        /// A base is gone, and the paths from it.
+        case gone(Base)
+        /// The relay behind a base lets an address through.
+        case permitted(IPAddress, on: Endpoint)
+        /// The relay behind a base does not let an address through.
+        case refused(IPAddress, on: Endpoint)
+    }
+
+    /// Takes up what was found; see the methods for each.
+    public mutating func take(_ finding: Finding, at now: Instant) -> [Effect] {
+        switch finding {
+        case .base(let base): addBase(base, at: now)
+        case .mapped(let mapped, let base): addMapped(mapped, base: base, at: now)
+        case .gone(let base): removeBase(base, at: now)
+        case .permitted(let address, let base): permitted(address, on: base, at: now)
+        case .refused(let address, let base): permissionFailed(address, on: base, at: now)
+        }
+    }
+}

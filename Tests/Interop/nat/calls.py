@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""Real calls, with sound, between two nodes behind NATs of every kind; the DHT is on the public side.
+
+Usage: calls.py SWIFTLET [--calls "NAME NAME"] [--keep FOLDER]
+
+Each call must connect the best way theory allows: directly, or over a relay, and both sides must hear what the other one
+said. Where no server is named there is none but two nodes of the DHT.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+
+import cells
+import lab
+
+DHT = [f"{address}:4222" for address in lab.SERVER]
+SOUNDS = ["/usr/share/sounds/alsa/Front_Left.wav", "/usr/share/sounds/alsa/Rear_Center.wav"]
+PATIENCE = 40.0  # seconds for anything to happen; only ever passes when something is broken
+TURN = ["--turn", "turn:user:pass@20.0.0.10"]
+STUN = ["--stun", "20.0.0.10"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One network, the servers both nodes are told of, and how the sound must travel."""
+
+    name: str
+    topology: str
+    options: tuple = ()
+    expected: str = cells.DIRECT
+
+    @property
+    def needs_coturn(self):
+        return bool(self.options)
+
+
+CALLS = [
+    Call("without-server", "portrestricted+portrestricted"),
+    Call("home-routers", "linux+linux"),
+    Call("one-lan", "portrestricted+same"),
+    Call("mapped-port", "symmetric/igd+portrestricted"),
+    Call("stun", "portrestricted+restricted", tuple(STUN)),
+    Call("relay", "symmetric+symmetric", tuple(TURN), cells.RELAY),
+    Call("relay-only", "portrestricted+portrestricted", (*TURN, "--relay-only"), cells.RELAY),
+]
+
+
+class Failed(Exception):
+    """What a call lacks, for people."""
+
+
+class Node:
+    """A running swiftlet that prints events."""
+
+    def __init__(self, built, host, words, output):
+        self.path = output
+        with open(output + ".out", "wb") as out, open(output + ".err", "wb") as err:
+            self.process = built.start(host, [*words, "--json"], stdout=out, stderr=err)
+
+    def events(self):
+        with open(self.path + ".out", encoding="utf-8") as file:
+            text = file.read()
+        return [json.loads(line) for line in text.split("\n")[:-1] if line]
+
+    def find(self, name):
+        return [event for event in self.events() if event["event"] == name]
+
+    def wait_for(self, name):
+        limit = time.monotonic() + PATIENCE
+        while not self.find(name):
+            if self.process.poll() is not None and not self.find(name):
+                raise Failed(f"{os.path.basename(self.path)} ended without {name}")
+            if time.monotonic() > limit:
+                raise Failed(f"{os.path.basename(self.path)}: no {name}")
+            time.sleep(0.02)
+        return self.find(name)[0]
+
+    def finish(self, interrupting=False):
+        if interrupting:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{os.path.basename(self.path)} does not end") from None
+
+
+def create_accounts(swiftlet, folder):
+    """Two accounts for all calls; returns the id of b."""
+    processes = [
+        subprocess.Popen([swiftlet, "account", "create", "--state", os.path.join(folder, side), "--json"],
+                         stdout=subprocess.PIPE, text=True)
+        for side in "ab"]
+    outputs = [process.communicate()[0] for process in processes]
+    return json.loads(outputs[1].splitlines()[0])["account"]
+
+
+def place(call, swiftlet, callee, folder):
+    """Makes one call; returns the way of the sound and times in milliseconds."""
+    sides = lab.read_topology(call.topology)
+    with lab.Lab(*sides, turn=call.needs_coturn) as built:
+        log = lambda name: os.path.join(folder, f"{call.name}-{name}")
+        for number, address in enumerate(lab.SERVER):
+            entry = DHT[0] if number else "none"
+            node = Node(built, "server", [
+                swiftlet, "dht", "node", "--bootstrap", entry, "--bind", address, "--port", "4222", "--no-discovery",
+                "--no-interactive"], log(f"dht{number}"))
+            node.wait_for("listening")
+        shared = ["--no-discovery", *(word for entry in DHT for word in ("--bootstrap", entry)), *call.options]
+        state = lambda side: ["--state", os.path.join(folder, side)]
+        heard = {side: log(f"{side}.wav") for side in "ab"}
+        listener = Node(built, "b", [
+            swiftlet, "listen", *state("b"), *shared, "--answer", "auto", "--play", SOUNDS[1], "--record", heard["b"]],
+            log("b"))
+        listener.wait_for("announced")
+        caller = Node(built, "a", [
+            swiftlet, "call", callee, *state("a"), *shared, "--duration", "2.5", "--play", SOUNDS[0], "--record",
+            heard["a"]], log("a"))
+        caller.wait_for("media-connected")
+        if caller.finish() != 0:
+            raise Failed("the call failed")
+        listener.wait_for("ended")
+        listener.finish(interrupting=True)
+        for side, sound in (("b", SOUNDS[0]), ("a", SOUNDS[1])):
+            judge = subprocess.run([swiftlet, "compare", sound, heard[side]], capture_output=True, text=True, check=False)
+            if judge.returncode != 0:
+                raise Failed(f"{side} did not hear the other: {(judge.stdout + judge.stderr).strip()}")
+        return describe(caller, listener)
+
+
+def describe(caller, listener):
+    at = {name: caller.find(name)[0]["t"] for name in ("dialing", "ringing", "answered", "media-connected", "first-audio")}
+    media = [node.find("media-connected") for node in (caller, listener)]
+    servers = {f"{address}:" for address in lab.SERVER}
+    over_relay = lambda event: any(
+        event[end].startswith(server) for end in ("rtpLocal", "rtpRemote") for server in servers)
+    control = caller.find("path-found")[0]
+    return {
+        "way": cells.RELAY if any(over_relay(events[-1]) for events in media) else cells.DIRECT,
+        "began": cells.RELAY if any(over_relay(events[0]) for events in media) else cells.DIRECT,
+        "control": control["transport"], "ring_ms": round(1000 * (at["ringing"] - at["dialing"])),
+        "heard_ms": round(1000 * (at["first-audio"] - at["answered"])),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("swiftlet")
+    parser.add_argument("--calls", help="only these, separated by spaces")
+    parser.add_argument("--keep", help="leave logs and recordings in this folder")
+    options = parser.parse_args()
+    swiftlet = os.path.abspath(options.swiftlet)
+    chosen = [call for call in CALLS if not options.calls or call.name in options.calls.split()]
+    folder = options.keep or tempfile.mkdtemp(prefix="swiftlet-calls-")
+    os.makedirs(folder, exist_ok=True)
+    failures = 0
+    try:
+        callee = create_accounts(swiftlet, folder)
+        for call in chosen:
+            try:
+                facts = place(call, swiftlet, callee, folder)
+                if facts["way"] != call.expected:
+                    raise Failed(f"{facts['way']} instead of {call.expected}")
+                print(f"ok    {call.name}: {call.topology}: sound {facts['way']}, control {facts['control']}, rings after "
+                      f"{facts['ring_ms']} ms, heard {facts['heard_ms']} ms after the answer", flush=True)
+            except (Failed, lab.LabError) as error:
+                failures += 1
+                print(f"FAIL  {call.name}: {call.topology}: {error}", flush=True)
+    finally:
+        if not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(f"{len(chosen) - failures} of {len(chosen)} calls connected as they should")
+    return failures > 0
+
+
+if __name__ == "__main__":
+    # An end from outside takes the networks down as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main())
