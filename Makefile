@@ -1,7 +1,8 @@
 # One-line faces of scripts/, for people used to make. Everything also works without it.
 SECONDS ?= 60
+SEEDS ?= 10000
 
-.PHONY: demo test fuzz bench-parse bench-srtp bench-machine bench-dht bench-scale bench-ice format lint interop-opendht interop-accounts interop-jami interop-ice test-namespace test-lan test-sound nat-matrix nat-matrix-quick nat-check
+.PHONY: demo test fuzz bench-parse bench-srtp bench-machine bench-dht bench-scale bench-ice format lint interop-opendht interop-accounts interop-jami interop-ice test-namespace test-lan test-sound nat-matrix nat-matrix-quick nat-check ice-seeds
 
 demo:
 	@scripts/demo
@@ -36,6 +37,8 @@ nat-matrix-quick:
 	@scripts/nat-matrix --quick
 nat-check:
 	@scripts/nat-matrix --check
+ice-seeds:
+	@swift run -c release ICESeeds 1 $(SEEDS)
 bench-ice:
 	@scripts/bench-ice
 format:

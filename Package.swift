@@ -99,6 +99,9 @@ let package = Package(
         .executableTarget(
             name: "InteropICE", dependencies: ["EventLoop", "SansIO", "SwiftICE"], path: "Tests/Interop/ice",
             swiftSettings: testSettings),  // for scripts/interop-ice
+        .executableTarget(
+            name: "ICESeeds", dependencies: ["ICESimulator", "SansIO"], path: "Tests/Seeds/ice",
+            swiftSettings: testSettings),  // for make ice-seeds
         .target(name: "TestVectors", path: "Tests/TestVectors", swiftSettings: testSettings),
         tests("SansIOTests", ["SansIO"]),
         tests("DigestsTests", ["Digests"]),

@@ -5,8 +5,8 @@ public import SwiftICE
 extension ICESession {
     /// What a session uses.
     public struct Configuration {
-        /// The limits and intervals of the agent, with the shortest pacing RFC 8445 §14.2 allows: the time to a path that
-        /// is not the first to be tried is mostly that.
+        /// The limits and intervals of the agent, with the shortest pacing RFC 8445 §14.2 allows and an early repetition
+        /// of checks: the time to a path that is not the first to be tried is mostly that, or that of a lost packet.
         public var agent: SwiftICE.Configuration
         /// How many components the session has.
         public var components = 1
@@ -41,6 +41,7 @@ extension ICESession {
         public init() {
             agent = SwiftICE.Configuration()
             agent.pacing = .milliseconds(5)
+            agent.earlyRepetition = .milliseconds(150)
         }
     }
 

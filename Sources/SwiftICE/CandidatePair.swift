@@ -42,6 +42,8 @@ struct CandidatePair: Hashable, Sendable {
     var isPermitted = true
     /// When a check of ours last succeeded.
     var lastVerified: Instant?
+    /// When the first check left, or began to connect, since the pair has been in question.
+    var firstChecked: Instant?
     var connectAttempts = 0
     var roleConflicts = 0
 

@@ -34,8 +34,15 @@ public struct Configuration: Hashable, Sendable {
     public var triggeredWindow = Duration.milliseconds(50)
     /// How checks over UDP are repeated; its total also bounds a check over TCP.
     public var retransmission = Retransmission()
+    /// The wait before a check over UDP is repeated ahead of ``retransmission``, doubled with each such repetition;
+    /// `nil` is only where something is known of the path.
+    public var earlyRepetition: Duration?
+    /// The wait before a nomination over UDP is repeated, ten times; twice its round trip if that is more.
+    public var nominationRepetition = Duration.milliseconds(100)
     /// The longest wait for a better pair once one is valid.
     public var nominationDelay = Duration.milliseconds(400)
+    /// The shortest wait for a direct pair once one over a relay is valid.
+    public var relayedNominationDelay = Duration.milliseconds(100)
     /// How long after the start, or after the end of remote candidates, a session may stay without a path (RFC 8863).
     public var patience = Duration.milliseconds(39_500)
     /// How much longer a session waits for the nomination when every component has a valid pair by then.
@@ -87,6 +94,9 @@ public struct Configuration: Hashable, Sendable {
     public var remoteCandidateLimit = 64
     /// How many of them may be peer-reflexive, so that replayed checks from many addresses crowd nothing out.
     public var peerReflexiveLimit = 16
+    /// How many answers may come from elsewhere than their checks went to, until checks from new addresses are answered
+    /// only.
+    public var asymmetryLimit = 8
     /// How many addresses may be let through on relays.
     public var permissionLimit = 64
     /// How many names of the peer may be under resolution.

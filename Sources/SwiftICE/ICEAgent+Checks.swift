@@ -60,7 +60,10 @@ extension ICEAgent {
     mutating func check(_ id: Int, at now: Instant) -> [Effect] {
         guard isChecking, let pair = checkList[id] else { return [] }
         timers.cancel(.reconnect(pair: id))
-        if !pair.isNominating { checkList.update(id) { $0.state = .inProgress } }
+        checkList.update(id) { pair in
+            if !pair.isNominating { pair.state = .inProgress }
+            pair.firstChecked = pair.firstChecked ?? now
+        }
         if let path = path(of: pair) {
             return request(.check(nominating: pair.isNominating), pair: pair, over: path, of: current, at: now)
         }
@@ -87,15 +90,17 @@ extension ICEAgent {
             if peer.renominates { builder.add(numberedNomination()) }
         }
         builder.addIntegrity(remoteKey)
-        let transaction = Transaction(
+        var transaction = Transaction(
             id: id, pair: pair.id, purpose: purpose, remoteKey: remoteKey, role: role, path: path,
-            request: builder.finishedWithFingerprint(), sentAt: now, timing: timing(over: path))
+            request: builder.finishedWithFingerprint(), sentAt: now, timing: timing(over: path), lastSent: now,
+            regular: now)
         if case .check = purpose {
             cancelTransactions(of: pair.id)
             checkList.update(pair.id) { $0.transaction = id }
+            transaction.haste = haste(for: pair, over: path, at: now)
         }
+        schedule(&transaction, at: now)
         transactions.append(transaction)
-        arm(.transaction(id), after: wait(for: transaction), at: now)
         return [transmit(transaction.request, over: path, at: now)]
     }
 
@@ -118,19 +123,6 @@ extension ICEAgent {
             component: local.component)
     }
 
-    /// Checks stretch their first wait with the number of pairs (RFC 8445 §14.3); streams do not repeat.
-    private func timing(over path: Path) -> Retransmission {
-        var timing = configuration.retransmission
-        if case .stream = path { return Retransmission(initial: timing.total, attempts: 1, lastWaitFactor: 1) }
-        timing.initial = max(timing.initial, configuration.pacing * checkList.activeCount)
-        return timing
-    }
-
-    private func wait(for transaction: Transaction) -> Duration {
-        if transaction.isConsent { return configuration.consent?.expiry ?? transaction.timing.total }
-        return transaction.timing.wait(after: transaction.attempts)
-    }
-
     private mutating func makeRoomForTransaction() -> Bool {
         guard transactions.count >= configuration.transactionLimit else { return true }
         guard let index = transactions.firstIndex(where: { $0.isCancelled }) else { return false }
@@ -144,22 +136,6 @@ extension ICEAgent {
             guard case .check = transactions[index].purpose else { continue }
             transactions[index].isCancelled = true
         }
-    }
-
-    /// Repeats a check, or ends it.
-    mutating func transactionIsDue(_ id: TransactionID, at now: Instant) -> [Effect] {
-        guard let index = transactions.firstIndex(where: { $0.id == id }) else { return [] }
-        var transaction = transactions[index]
-        let isOver = transaction.isCancelled || transaction.attempts >= transaction.timing.attempts
-        if case .check = transaction.purpose, !isOver {
-            transaction.attempts += 1
-            transactions[index] = transaction
-            arm(.transaction(id), after: wait(for: transaction), at: now)
-            return [transmit(transaction.request, over: transaction.path, at: now)]
-        }
-        transactions.remove(at: index)
-        guard case .check = transaction.purpose, checkList[transaction.pair]?.transaction == id else { return [] }
-        return pairFailed(transaction.pair, at: now)
     }
 
     /// Gives a pair up; others may now be unfrozen or nominated. A selected pair stays, as consent watches over it.

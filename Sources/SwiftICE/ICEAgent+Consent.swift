@@ -4,8 +4,7 @@ extension ICEAgent {
     /// Starts the keepalives and consent checks of a component's new pair.
     mutating func watch(_ component: Int, at now: Instant) {
         arm(.keepalive(component: component), after: configuration.keepalive, at: now)
-        guard configuration.consent != nil else { return }
-        consentWasGiven(component, at: now)
+        armConsentExpiry(component, at: now)
         armConsentCheck(component, at: now)
     }
 
@@ -24,6 +23,7 @@ extension ICEAgent {
             return []
         }
         arm(.keepalive(component: component), after: configuration.keepalive, at: now)
+        guard hasConsent(selection, at: now) else { return [] }
         let indication = MessageBuilder(.indication, .binding, TransactionID(random: &random)).finishedWithFingerprint()
         return [transmit(indication, over: selection.pair.path, at: now)]
     }
@@ -55,10 +55,21 @@ extension ICEAgent {
         guard isAlive, let selection = selections[component - 1] else { return [] }
         // The pair whose nomination is under way must not be overtaken by the one it is to replace.
         let nominating = nominating && !isNominating(component)
-        selections[component - 1]?.unanswered += 1
+        noteQuestion(component, at: now)
         return request(
             .consent(component: component, nominating: nominating), pair: selection.checked, over: selection.pair.path,
             of: selection.generation, at: now)
+    }
+
+    /// Counts a question to the peer. Where none was asked for as long as two would have been due, we slept ourselves, and
+    /// what was asked before says nothing about the peer.
+    private mutating func noteQuestion(_ component: Int, at now: Instant) {
+        guard let selection = selections[component - 1] else { return }
+        if let interval = configuration.consent?.interval, selection.lastAsked.duration(to: now) > interval * 2 {
+            selections[component - 1]?.unanswered = 0
+        }
+        selections[component - 1]?.unanswered += 1
+        selections[component - 1]?.lastAsked = now
     }
 
     /// Puts the end of the consent off.
@@ -68,10 +79,14 @@ extension ICEAgent {
         selections[component - 1]?.probes = nil
         selections[component - 1]?.isSilent = false
         timers.cancel(.probe(component: component))
-        guard let expiry = configuration.consent?.expiry, selections[component - 1] != nil else { return }
-        let end = now.advanced(by: max(expiry, .milliseconds(1)))
-        selections[component - 1]?.consentExpiry = end
-        timers.set(.consentExpiry(component: component), at: end)
+        armConsentExpiry(component, at: now)
+    }
+
+    /// Sets when the consent ends; at once for a pair that is selected long after its last check, which is then asked.
+    private mutating func armConsentExpiry(_ component: Int, at now: Instant) {
+        guard let expiry = configuration.consent?.expiry, let selection = selections[component - 1] else { return }
+        let end = selection.lastAnswer.advanced(by: expiry)
+        arm(.consentExpiry(component: component), after: now.duration(to: end), at: now)
     }
 
     /// Ends sending on the pair, unless the peer was hardly asked, as we slept ourselves: then it is asked first.
@@ -85,9 +100,7 @@ extension ICEAgent {
             let isCurrent = selection.generation.number == current.number
             return isCurrent && !peer.renominates ? fail(.consentLost) : losePath(component, at: now)
         }
-        let end = now.advanced(by: max(consent.interval, .milliseconds(1)))
-        selections[component - 1]?.consentExpiry = end
-        timers.set(.consentExpiry(component: component), at: end)
+        arm(.consentExpiry(component: component), after: consent.interval, at: now)
         return renewConsent(component, at: now)
     }
 }

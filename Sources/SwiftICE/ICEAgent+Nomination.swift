@@ -2,35 +2,54 @@ internal import SansIO
 
 extension ICEAgent {
     /// As controlling agent, nominates the best valid pair of a component once no better kind of pair can be expected
-    /// soon (RFC 8445 §8.1.1): at once, or after a few round trips of waiting. Between peers that renominate it is
-    /// always at once, as better pairs are nominated when they turn up.
+    /// soon (RFC 8445 §8.1.1): at once, or after a wait. Between peers that renominate it is always at once, as better
+    /// pairs are nominated when they turn up.
     mutating func considerNomination(_ component: Int, at now: Instant) -> [Effect] {
-        guard role == .controlling, isChecking, let best = checkList.bestValid(component: component),
-            !isNominating(component)
-        else { return [] }
+        guard role == .controlling, isChecking, !isNominating(component) else { return [] }
+        guard let best = checkList.bestValid(component: component) else {
+            validSince[component - 1] = nil
+            timers.cancel(.nomination(component: component))
+            return []
+        }
         if currentSelection(component) != nil {
             return isWorthChecking(best) ? nominate(best.id, at: now) : []
         }
-        let better = checkList.pairs.count { $0.component == component && $0.isOpen && $0.rank > best.rank }
-        guard better > 0, !peer.renominates || best.local.transport.isTCP else { return nominate(best.id, at: now) }
-        if !timers.isSet(.nomination(component: component)) {
-            let wait = (best.roundTrip ?? .zero) * 4 + configuration.pacing * (2 * better)
-            arm(.nomination(component: component), after: min(wait, configuration.nominationDelay), at: now)
-        }
+        let since = validSince[component - 1] ?? now
+        validSince[component - 1] = since
+        let end = endOfDoubt(best, since: since, at: now)
+        guard now < end else { return nominate(best.id, at: now) }
+        arm(.nomination(component: component), after: now.duration(to: end), at: now)
         return []
+    }
+
+    /// When a valid pair is to be nominated, though pairs of a better kind are still in question.
+    ///
+    /// - Parameter since: since when the component has had a valid pair.
+    private func endOfDoubt(_ best: CandidatePair, since: Instant, at now: Instant) -> Instant {
+        let better = checkList.pairs.filter {
+            $0.component == best.component && $0.isOpen && $0.rank > best.rank
+        }
+        let isTCP = best.local.transport.isTCP
+        guard !better.isEmpty, !peer.renominates || isTCP else { return since }
+        let roundTrip = best.roundTrip ?? .zero
+        let limit = since.advanced(by: configuration.nominationDelay)
+        guard best.rank > 0, !isTCP else {
+            // Time for both sides to learn that something works, to repeat their checks, and for these to be answered.
+            let least = best.rank == 0 ? configuration.relayedNominationDelay : .zero
+            let wait = max(roundTrip * 4, least) + configuration.pacing * (2 * better.count)
+            return min(limit, since.advanced(by: wait))
+        }
+        // A path between the hosts is shorter than this one, so an answer would have been here as fast.
+        let patience = max(roundTrip, configuration.pacing * 2)
+        let ends = better.map { pair in
+            (pair.firstChecked ?? now.advanced(by: configuration.pacing * better.count)).advanced(by: patience)
+        }
+        return min(limit, ends.max() ?? since)
     }
 
     /// Whether a nomination is under way: two at a time might end differently at both sides.
     func isNominating(_ component: Int) -> Bool {
         checkList.pairs.contains { $0.component == component && $0.isNominating }
-    }
-
-    /// Nominates what is valid by now.
-    mutating func nominateBest(_ component: Int, at now: Instant) -> [Effect] {
-        guard role == .controlling, isChecking, currentSelection(component) == nil,
-            let best = checkList.bestValid(component: component)
-        else { return [] }
-        return nominate(best.id, at: now)
     }
 
     mutating func nominate(_ id: Int, at now: Instant) -> [Effect] {
@@ -54,9 +73,11 @@ extension ICEAgent {
         if let known = currentSelection(component) {
             guard known.checked.id != id, case .datagram = path, replacing || overrides(pair, known) else { return [] }
             forgetNominations(component, besides: id, since: known.since, at: now)
+            if known.isSilent { doubt(known.checked.id) }
         }
         let selected = SelectedPair(local: local, remote: pair.remote, path: path)
         selections[component - 1] = Selection(pair, selected, current, at: now)
+        (validSince[component - 1], asymmetries[component - 1]) = (nil, 0)
         timers.cancel(.nomination(component: component))
         timers.cancel(.probe(component: component))
         stopChecks(component, except: id)
@@ -70,6 +91,13 @@ extension ICEAgent {
         guard case .stream = path else { return effects }
         linger(component, at: now)
         return effects + deliverEarlyData(component)
+    }
+
+    /// Has a pair that no longer works checked anew before it counts again.
+    private mutating func doubt(_ id: Int) {
+        checkList.update(id) { pair in
+            (pair.state, pair.validLocal, pair.firstChecked) = (.waiting, nil, nil)
+        }
     }
 
     /// Whether a nominated pair is to be used instead of the one in use. Our own nomination is always meant so.

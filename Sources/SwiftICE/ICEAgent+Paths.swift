@@ -69,7 +69,9 @@ extension ICEAgent {
         checkList.updateAll { pair in
             guard pair.component == component else { return }
             (pair.isNominatedByPeer, pair.isNominating, pair.validLocal) = (false, false, nil)
+            pair.firstChecked = nil
         }
+        (validSince[component - 1], asymmetries[component - 1]) = (nil, 0)
         let paired = formPairs()
         recheck(component)
         return [.lost(component: component)] + paired + pace(at: now)

@@ -132,7 +132,9 @@ extension ICEAgent {
             }
             return processAside(check, selection, at: now)
         }
-        guard let id = pair(for: check), let pair = checkList[id] else { return [.ignored(.overLimit)] }
+        guard !isChase(check), let id = pair(for: check), let pair = checkList[id] else {
+            return [.ignored(.overLimit)]
+        }
         let isOvertaken = peer.renominates && check.nomination < highestNominations[check.component - 1]
         let isRepeated = pair.isNominatedByPeer && selection != nil && check.nomination <= pair.nomination
         let isNomination = check.nominates && role == .controlled && !isOvertaken
@@ -150,9 +152,23 @@ extension ICEAgent {
         }
     }
 
+    /// Whether a check came from yet another new address while none of our checks to such addresses is answered from
+    /// where it went. Between two NATs that map by destination and let everybody in, each check of one side makes an
+    /// address that the other side has not seen: such a chase must not keep all other pairs waiting.
+    private func isChase(_ check: ReceivedCheck) -> Bool {
+        guard asymmetries[check.component - 1] >= configuration.asymmetryLimit,
+            case .datagram(let base, _) = check.path,
+            !bases.contains(where: { $0.endpoint == base && $0.kind == .relayed })
+        else { return false }
+        return !remotes.contains {
+            $0.component == check.component && $0.transport == .udp && $0.endpoint.address == check.source.address
+                && $0.endpoint.port == check.source.port
+        }
+    }
+
     /// A check on another path than the selected one that does not nominate: a leftover of the peer's search for paths,
     /// or later the sign that its address has changed. Then the path it came on is checked as well.
-    private mutating func processAside(_ check: ReceivedCheck, _ selection: Selection, at now: Instant) -> [Effect] {
+    mutating func processAside(_ check: ReceivedCheck, _ selection: Selection, at now: Instant) -> [Effect] {
         guard case .datagram = check.path else {
             linger(check.component, at: now)
             return []

@@ -15,7 +15,11 @@ extension ICEAgent {
         guard (!isSuccess && !message.hasIntegrity) || message.isAuthentic(under: transactions[index].remoteKey) else {
             return [.ignored(.unauthenticated(nil))]
         }
-        let transaction = transactions.remove(at: index)
+        let transaction = transactions[index]
+        if case .consent(let component, _) = transaction.purpose, isSuccess, arrival.path != transaction.path {
+            return [.ignored(.asymmetric)] + answeredAside(component, arrival, at: now)
+        }
+        transactions.remove(at: index)
         timers.cancel(.transaction(transaction.id))
         if case .consent(let component, let nominating) = transaction.purpose {
             guard isSuccess, selections[component - 1]?.checked.id == transaction.pair else { return [] }
@@ -23,11 +27,21 @@ extension ICEAgent {
             return nominating ? [] : followMapping(component, message.reflexiveAddress, at: now)
         }
         guard arrival.path == transaction.path else {
+            asymmetries[arrival.component - 1] += 1
             return [.ignored(.asymmetric)] + failIfCurrent(transaction, at: now)
         }
         guard isSuccess else { return receiveError(message, transaction, at: now) }
         identify(arrival.path)
         return succeeded(transaction, mapped: message.reflexiveAddress, at: now)
+    }
+
+    /// Consent is given for an address by answers from there only (RFC 7675 §5.1). One from elsewhere shows that the
+    /// peer's NAT gave it another address, so that path is checked as if the peer had done so.
+    private mutating func answeredAside(_ component: Int, _ arrival: Arrival, at now: Instant) -> [Effect] {
+        guard isChecking, let selection = currentSelection(component) else { return [] }
+        let check = ReceivedCheck(
+            path: arrival.path, source: arrival.source, component: component, priority: 0, nominates: false)
+        return processAside(check, selection, at: now)
     }
 
     private mutating func failIfCurrent(_ transaction: Transaction, at now: Instant) -> [Effect] {
@@ -61,11 +75,12 @@ extension ICEAgent {
             pair.state = .succeeded
             pair.transaction = nil
             pair.validLocal = local
-            pair.roundTrip = transaction.sentAt.duration(to: now)
+            pair.roundTrip = transaction.roundTrip(at: now)
             pair.lastVerified = now
             pair.assign(role)
         }
         checkList.unfreeze()
+        hasten(pair.component, at: now)
         let isOurs = transaction.purpose == .check(nominating: true) && transaction.role == .controlling
         var effects: [Effect] = []
         if role == .controlling && isOurs || role == .controlled && pair.isNominatedByPeer {

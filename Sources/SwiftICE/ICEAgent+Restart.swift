@@ -40,6 +40,8 @@ extension ICEAgent {
         timers.cancel(.pacing)
         timers.cancel(.patience)
         checkList.clear()
+        validSince = Array(repeating: nil, count: components)
+        asymmetries = Array(repeating: 0, count: components)
         transactions.removeAll { !$0.isConsent }
         (triggered, earlyChecks, remotes, resolutions) = ([], [], [], [])
     }

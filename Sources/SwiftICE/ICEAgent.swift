@@ -64,6 +64,10 @@ public struct ICEAgent: Machine {
     var lastConnection: UInt64 = 0
     var earlyChecks: [ReceivedCheck] = []
     var selections: [Selection?]
+    /// When each component first had a valid pair, while none is selected.
+    var validSince: [Instant?]
+    /// How many answers came from elsewhere than their checks went to, by component, while no pair is selected.
+    var asymmetries: [Int]
     var nominationWasAwaited = false
     var remoteCandidatesEnded = false
     var permissions: [RelayPermission] = []
@@ -84,6 +88,8 @@ public struct ICEAgent: Machine {
         current = Generation(number: 0, random: &self.random)
         tieBreaker = self.random.next()
         selections = Array(repeating: nil, count: self.components)
+        validSince = Array(repeating: nil, count: self.components)
+        asymmetries = Array(repeating: 0, count: self.components)
         highestNominations = Array(repeating: 0, count: self.components)
     }
 
@@ -100,7 +106,7 @@ public struct ICEAgent: Machine {
             switch timer {
             case .pacing: effects += tick(at: now)
             case .transaction(let id): effects += transactionIsDue(id, at: now)
-            case .nomination(let component): effects += nominateBest(component, at: now)
+            case .nomination(let component): effects += considerNomination(component, at: now)
             case .patience: effects += patienceIsOver(at: now)
             case .keepalive(let component): effects += keepAlive(component, at: now)
             case .consent(let component): effects += renewConsent(component, at: now)
@@ -164,10 +170,7 @@ public struct ICEAgent: Machine {
     public mutating func send(_ payload: [UInt8], component: Int, at now: Instant) -> [Effect] {
         guard isChecking || (state == .new && former != nil) else { return [.ignored(.wrongState)] }
         guard (1...components).contains(component) else { return [.ignored(.noPath)] }
-        if let path = selections[component - 1]?.pair.path {
-            guard case .stream = path else { return [transmit(payload, over: path, at: now)] }
-            return payload.isEmpty ? [] : [transmit(payload, over: path, at: now)]
-        }
+        if case .stream = selections[component - 1]?.pair.path, payload.isEmpty { return [] }
         guard let path = usablePair(component: component, at: now)?.path else { return [.ignored(.noPath)] }
         return [transmit(payload, over: path, at: now)]
     }
@@ -186,11 +189,11 @@ public struct ICEAgent: Machine {
     }
 
     /// The pair application data may travel on now: the selected one, or before the nomination the best one over UDP
-    /// that a check of ours has succeeded on (RFC 8445 §12.1), which hides the round trip of the nomination; that for
-    /// as long as the answer stands for consent.
+    /// that a check of ours has succeeded on (RFC 8445 §12.1), which hides the round trip of the nomination; over UDP
+    /// for as long as the last answer stands for consent.
     public func usablePair(component: Int, at now: Instant) -> SelectedPair? {
         guard (1...components).contains(component), isAlive else { return nil }
-        if let selection = selections[component - 1] { return selection.pair }
+        if let selection = selections[component - 1] { return hasConsent(selection, at: now) ? selection.pair : nil }
         guard let pair = checkList.bestValid(component: component), let local = pair.validLocal,
             let path = path(of: pair), case .datagram = path, let verified = pair.lastVerified,
             configuration.consent.map({ verified.duration(to: now) < $0.expiry }) ?? true

@@ -11,9 +11,10 @@ struct Selection: Sendable {
     var lastSent: Instant
     /// When the peer last answered on it.
     var lastAnswer: Instant
-    var consentExpiry: Instant
-    /// How many requests on it have left since then.
+    /// How many requests on it have left since then, not counting those from before a sleep.
     var unanswered = 0
+    /// When the last one left.
+    var lastAsked: Instant
     var repeatedNominations = 0
     var lastRepetition: Instant?
     /// How many times in a row the pair was asked for a sign of life without an answer, while it is being asked.
@@ -23,7 +24,8 @@ struct Selection: Sendable {
 
     init(_ checked: CandidatePair, _ pair: ICEAgent.SelectedPair, _ generation: Generation, at now: Instant) {
         (self.checked, self.pair, self.generation) = (checked, pair, generation)
-        (since, lastSent, lastAnswer, consentExpiry) = (now, now, now, now)
+        (since, lastSent, lastAsked) = (now, now, now)
+        lastAnswer = checked.lastVerified ?? now
     }
 }
 
@@ -34,6 +36,13 @@ extension ICEAgent {
             return nil
         }
         return selection
+    }
+
+    /// Whether the peer's last answer still stands for its consent (RFC 7675 §5.1). After a sleep it may not, though the
+    /// selection stays until the peer was asked. Over TCP the connection itself is the consent.
+    func hasConsent(_ selection: Selection, at now: Instant) -> Bool {
+        guard let expiry = configuration.consent?.expiry, case .datagram = selection.pair.path else { return true }
+        return selection.lastAnswer.duration(to: now) < expiry
     }
 
     /// Whether a component has no pair of this generation yet, or may move to this one: between peers that agreed to

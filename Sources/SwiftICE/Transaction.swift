@@ -16,6 +16,16 @@ struct Transaction: Sendable {
         }
     }
 
+    /// Repetitions ahead of the regular schedule.
+    struct Haste: Hashable, Sendable {
+        /// The wait before the next one.
+        var wait: Duration
+        /// What it grows by each time.
+        let growth: Int
+        /// When they end.
+        let end: Instant
+    }
+
     let id: TransactionID
     let pair: Int
     let purpose: Purpose
@@ -28,8 +38,20 @@ struct Transaction: Sendable {
     let sentAt: Instant
     let timing: Retransmission
     var attempts = 1
+    /// When the request was last sent.
+    var lastSent: Instant
+    /// When the regular schedule wants to repeat the request, or to give it up.
+    var regular: Instant
+    /// How it is repeated ahead of the regular schedule.
+    var haste: Haste?
+    /// Whether it has been repeated because another pair works.
+    var isHastened = false
     /// Whether it is repeated no more, though an answer still counts.
     var isCancelled = false
+
+    /// How long the answer that comes now took. Of a request that was repeated nobody knows which one is answered, so
+    /// this is the shortest it can be.
+    func roundTrip(at now: Instant) -> Duration { lastSent.duration(to: now) }
 
     var isConsent: Bool {
         if case .consent = purpose { true } else { false }

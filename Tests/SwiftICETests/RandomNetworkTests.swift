@@ -28,6 +28,16 @@ struct RandomNetworkTests {
         }
     }
 
+    /// 448: the round trip of a repeated request was taken for seconds. 772: questions from before a sleep were held
+    /// against the peer. 788: answers from another address counted as consent for this one. 1435: so did a selection of
+    /// a pair checked long ago. 2620, 2957: two NATs that give each check a new address kept all other pairs waiting.
+    @Test("what once went wrong stays right", arguments: [448, 772, 788, 1435, 2620, 2957] as [UInt64])
+    func formerFindings(seed: UInt64) {
+        var random = RandomSource.seeded(seed)
+        let scenario = Scenario(random: &random)
+        #expect(scenario.play() == [], "\(scenario)")
+    }
+
     @Test("theory and practice agree on which NATs are crossed without a relay")
     func matrix() {
         for mapping in NAT.Dependence.allCases {

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import lab
 import router
 
-KINDS = ["public", "fullcone", "restricted", "portrestricted", "linux", "symmetric", "sequential"]
+KINDS = [
+    "public", "fullcone", "restricted", "portrestricted", "linux", "addressmapped", "symmetric", "sequential",
+]
 BLOCKED = ["portrestricted/noudp", "portrestricted/only443"]
 
 DIRECT, RELAY, NONE = "direct", "relay", "none"
@@ -106,6 +108,11 @@ def reaches(a, b, tcp=False):
         return False
     # The port `a` sends from is known in advance only if its mapping is the same for everyone.
     return filtering != router.PORT or behaviour(a)[0] == router.INDEPENDENT
+
+
+def lossy():
+    """The cells of the grid on lines that lose packets."""
+    return [cell for cell in grid() if cell.line.loss_percent]
 
 
 def grid():
