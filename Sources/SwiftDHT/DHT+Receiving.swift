@@ -193,7 +193,14 @@ extension DHT {
     /// Offers the nodes of an answer to the search that asked.
     private mutating func learnNodes(of reply: Reply, for search: SearchKey?, from source: Endpoint, at now: Instant) {
         let limit = configuration.namedNodeLimit
-        for node in Array(reply.nodes4.prefix(limit)) + reply.nodes6.prefix(limit) {
+        learn(reply.nodes4.prefix(limit), for: search, from: source, at: now)
+        learn(reply.nodes6.prefix(limit), for: search, from: source, at: now)
+    }
+
+    private mutating func learn(
+        _ nodes: ArraySlice<CompactNode>, for search: SearchKey?, from source: Endpoint, at now: Instant
+    ) {
+        for node in nodes {
             var endpoint = node.endpoint
             if endpoint.address.isLoopback, endpoint.address.family == source.address.family {
                 endpoint = Endpoint(source.address, port: endpoint.port, scope: source.scope)
@@ -206,7 +213,7 @@ extension DHT {
             guard let known = networks[family].nodes[node.id], !known.isExpired else { continue }
             guard let search else {
                 // The answer looks after a bucket: a newcomer that finds room there is asked whether it lives.
-                if known.heard == nil, known.pending.isEmpty,
+                if known.heard == nil, known.isIdle,
                     networks[family].table.hasRoom(for: node.id, configuration: configuration)
                 {
                     ping(known.known, at: now)
