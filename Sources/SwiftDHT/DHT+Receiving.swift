@@ -128,7 +128,7 @@ extension DHT {
         prove(source.address, at: now)
         measure(request, by: sender, at: now)
         if let address = reply.observed, address.family == source.address.family,
-            let changed = observed.count(address, limit: configuration.observedAddressLimit)
+            let changed = observed.count(address, by: source.address, limit: configuration.observerLimit)
         {
             outbox.append(.observedAddress(changed))
         }
