@@ -6,72 +6,21 @@ usage: interop-opendht.py SWIFTLET
 Starts `swiftlet dht node` and Debian's `dhtnode` on the loopback interface, prints one line for each check and a
 summary, and exits with 1 when a check failed. Every wait ends with the line it waits for, or fails after WAIT seconds.
 """
-import json
-import re
+import pathlib
 import secrets
-import signal
-import subprocess
 import sys
-import threading
 
-WAIT = 15
-processes = []
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Tests/Interop/opendht"))
+from programs import WAIT, Lines, end_all
+
 results = []
 
 
-class Program:
-    """A running program whose output is read line by line."""
-
-    def __init__(self, *arguments):
-        self.lines = []
-        self.changed = threading.Condition()
-        self.process = subprocess.Popen(
-            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
-        processes.append(self.process)
-        threading.Thread(target=self.read, daemon=True).start()
-
-    def read(self):
-        for line in self.process.stdout:
-            with self.changed:
-                self.lines.append(line.rstrip("\n"))
-                self.changed.notify_all()
-
-    def say(self, line):
-        """Types a line; returns how many lines were printed before."""
-        with self.changed:
-            count = len(self.lines)
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return count
-
-    def find(self, pattern, since=0):
-        """The first match of a line printed now or later; None after WAIT seconds without one."""
-        def look():
-            return next((m for m in map(re.compile(pattern).search, self.lines[since:]) if m), None)
-        with self.changed:
-            return self.changed.wait_for(look, timeout=WAIT)
-
-
-class Events(Program):
+class Swiftlet(Lines):
     """A swiftlet command with --json."""
 
     def __init__(self, swiftlet, *arguments):
-        super().__init__(swiftlet, "dht", *arguments, "--json", "--bind", "127.0.0.1")
-
-    def event(self, name, **facts):
-        """The first event of this name with these facts, now or later."""
-        def look():
-            for line in self.lines:
-                event = json.loads(line) if line.startswith("{") else {}
-                if event.get("event") == name and facts.items() <= event.items():
-                    return event
-            return None
-        with self.changed:
-            return self.changed.wait_for(look, timeout=WAIT)
-
-    def end(self):
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(WAIT)
+        super().__init__([swiftlet, "dht", *arguments, "--json", "--bind", "127.0.0.1"])
 
 
 def check(name, passed):
@@ -84,12 +33,12 @@ def key():
 
 
 def run(swiftlet):
-    node = Events(swiftlet, "node", "--bootstrap", "none")
+    node = Swiftlet(swiftlet, "node", "--bootstrap", "none")
     listening = node.event("listening")
     if not listening:
         return check("swiftlet's node starts", False)
     ours = f"127.0.0.1:{listening['port']}"
-    stock = Program("dhtnode", "-i", "-p", "0", "-b", ours)
+    stock = Lines(["dhtnode", "-i", "-p", "0", "-b", ours])
     port = stock.find(r"running on port (\d+)")
     if not port:
         return check("stock dhtnode starts", False)
@@ -100,12 +49,12 @@ def run(swiftlet):
     since = stock.say(f"p {place} from-stock")
     check("stock puts", stock.find(r"Put: success", since))
     for entry, name in ((ours, "its own node"), (theirs, "stock's node")):
-        get = Events(swiftlet, "get", place, "--bootstrap", entry)
+        get = Swiftlet(swiftlet, "get", place, "--bootstrap", entry)
         check(f"swiftlet, entering through {name}, gets what stock put", get.event("value", text="from-stock"))
         check(f"swiftlet's get through {name} ends well", get.event("finished") and get.process.wait(WAIT) == 0)
 
     place = key()
-    put = Events(swiftlet, "put", place, "from-swiftlet", "--bootstrap", theirs)
+    put = Swiftlet(swiftlet, "put", place, "from-swiftlet", "--bootstrap", theirs)
     check("swiftlet puts", put.event("finished") and put.process.wait(WAIT) == 0)
     since = stock.say(f"g {place}")
     check("stock gets what swiftlet put", stock.find('"from-swiftlet"', since))
@@ -113,11 +62,11 @@ def run(swiftlet):
     place = key()
     since = stock.say(f"l {place}")
     check("stock listens", stock.find("Listening, token", since))
-    put = Events(swiftlet, "put", place, "pushed-to-stock", "--bootstrap", ours)
+    put = Swiftlet(swiftlet, "put", place, "pushed-to-stock", "--bootstrap", ours)
     check("stock is told what swiftlet put while it listened", stock.find('"pushed-to-stock"', since))
 
     place = key()
-    listen = Events(swiftlet, "listen", place, "--bootstrap", ours)
+    listen = Swiftlet(swiftlet, "listen", place, "--bootstrap", ours)
     listen.event("listening")
     stock.say(f"p {place} before")
     check("swiftlet's listen finds what stock puts", listen.event("value", text="before"))
@@ -128,11 +77,11 @@ def run(swiftlet):
     place = key()
     since = stock.say(f"pp {place} kept-by-stock")
     check("stock puts permanently", stock.find(r"Put: success", since))
-    get = Events(swiftlet, "get", place, "--bootstrap", ours)
+    get = Swiftlet(swiftlet, "get", place, "--bootstrap", ours)
     check("swiftlet gets what stock keeps", get.event("value", text="kept-by-stock"))
 
     place = key()
-    keep = Events(swiftlet, "put", place, "kept-by-swiftlet", "--permanent", "--bootstrap", ours)
+    keep = Swiftlet(swiftlet, "put", place, "kept-by-swiftlet", "--permanent", "--bootstrap", ours)
     keep.event("listening")
     since = stock.say(f"l {place}")
     check("stock is told what swiftlet keeps", stock.find('"kept-by-swiftlet"', since))
@@ -142,7 +91,7 @@ def run(swiftlet):
     since = stock.say(f"s {place} signed-by-stock")
     get = None
     if stock.find(r"Put signed: success", since):
-        get = Events(swiftlet, "get", place, "--bootstrap", ours)
+        get = Swiftlet(swiftlet, "get", place, "--bootstrap", ours)
     check("swiftlet gets and verifies what stock signed",
           get and get.event("value", text="signed-by-stock", kind="signed"))
 
@@ -157,10 +106,7 @@ def main():
     try:
         run(sys.argv[1])
     finally:
-        for process in processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
+        end_all()
     print(f"interop-opendht: {results.count(True)} passed, {results.count(False)} failed")
     sys.exit(0 if results and all(results) else 1)
 

@@ -7,17 +7,15 @@ Makes network namespaces joined by a bridge, one a node, and starts `swiftlet dh
 where PYTHON can import opendht, the OpenDHT it brings. Prints one line for each check and a summary, and exits with 1
 when a check failed. Needs root. Every wait ends with the line it waits for, or fails after WAIT seconds.
 """
-import json
 import os
-import re
-import signal
+import pathlib
 import subprocess
 import sys
-import threading
 
-WAIT = 30
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Tests/Interop/opendht"))
+from programs import WAIT, Lines, end_all
+
 PREFIX = f"swiftlet-lan-{os.getpid()}"
-processes = []
 spaces = []
 results = []
 
@@ -72,53 +70,11 @@ def unplug(name):
     ip("-n", f"{PREFIX}-hub", "link", "delete", f"to-{name}")
 
 
-class Program:
-    """A program in a namespace whose output is read line by line."""
+class Program(Lines):
+    """A program in a namespace."""
 
     def __init__(self, where, *arguments):
-        self.lines = []
-        self.changed = threading.Condition()
-        self.process = subprocess.Popen(
-            ["ip", "netns", "exec", f"{PREFIX}-{where}", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, bufsize=1)
-        processes.append(self.process)
-        threading.Thread(target=self.read, daemon=True).start()
-
-    def read(self):
-        for line in self.process.stdout:
-            with self.changed:
-                self.lines.append(line.rstrip("\n"))
-                self.changed.notify_all()
-
-    def say(self, line):
-        """Types a line; returns how many lines were printed before."""
-        with self.changed:
-            count = len(self.lines)
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return count
-
-    def find(self, pattern, since=0, wait=WAIT):
-        """The first match of a line printed now or later; None after a while without one."""
-        def look():
-            return next((m for m in map(re.compile(pattern).search, self.lines[since:]) if m), None)
-        with self.changed:
-            return self.changed.wait_for(look, timeout=wait)
-
-    def event(self, name, since=0, wait=WAIT, **facts):
-        """The first event of this name with these facts, now or later."""
-        def look():
-            for line in self.lines[since:]:
-                event = json.loads(line) if line.startswith("{") else {}
-                if event.get("event") == name and facts.items() <= event.items():
-                    return event
-            return None
-        with self.changed:
-            return self.changed.wait_for(look, timeout=wait)
-
-    def end(self):
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(WAIT)
+        super().__init__(["ip", "netns", "exec", f"{PREFIX}-{where}", *arguments])
 
 
 def check(name, passed):
@@ -148,7 +104,7 @@ def swiftlets(swiftlet):
         connected(first, family, f"a node is found by one that starts later, over {family}")
         connected(second, family, f"a node that starts later finds it, over {family}")
     check("a node of another network on the same link stays alone",
-          not other.event("network", connected=True, wait=1))
+          not other.event("network", connected=True, patience=1))
     get = Program("b", swiftlet, "dht", "get", "nothing", "--json", "--bootstrap", "none")
     check("a command without a bootstrap host finds the network", get.event("finished"))
     # A node that starts without any link, and gets one later.
@@ -234,10 +190,7 @@ def main():
         if len(sys.argv) == 3:
             stock_new(sys.argv[1], sys.argv[2])
     finally:
-        for process in processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
+        end_all()
         for name in spaces:
             subprocess.run(["ip", "netns", "delete", name], check=False)
     print(f"test-lan: {results.count(True)} passed, {results.count(False)} failed")

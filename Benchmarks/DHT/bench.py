@@ -146,7 +146,7 @@ class Bench:
         self.quick = arguments.quick
         here = pathlib.Path(__file__).resolve().parent
         self.stock = [arguments.python, str(here / "stock_host.py")]
-        self.commands = {"stock": self.stock, "ours": [arguments.host]}
+        self.commands = {"stock": self.stock, "ours": [arguments.host, str(os.cpu_count() or 1)]}
         self.load = arguments.load
         self.rows = Rows()
 

@@ -20,10 +20,20 @@ public struct Instant: InstantProtocol, Hashable, Sendable {
         return Instant(nanoseconds: duration < .zero ? .min : .max)
     }
 
+    /// Returns the instant `duration` earlier, saturating at the ends of the time line.
+    @inlinable
+    public func rewound(by duration: Duration) -> Instant {
+        let (difference, overflow) = nanoseconds.subtractingReportingOverflow(duration.nanoseconds)
+        guard overflow else { return Instant(nanoseconds: difference) }
+        return Instant(nanoseconds: duration < .zero ? .max : .min)
+    }
+
     /// Returns how much later `other` is; negative when it is earlier.
     @inlinable
     public func duration(to other: Instant) -> Duration {
-        .nanoseconds(other.nanoseconds) - .nanoseconds(nanoseconds)
+        let (difference, overflow) = other.nanoseconds.subtractingReportingOverflow(nanoseconds)
+        guard !overflow else { return .nanoseconds(other.nanoseconds) - .nanoseconds(nanoseconds) }
+        return Duration(attoseconds: Int128(difference) * 1_000_000_000)
     }
 
     /// Orders instants by time.
@@ -35,6 +45,8 @@ extension Duration {
     /// The duration in whole nanoseconds, saturating at about 292 years.
     @inlinable
     public var nanoseconds: Int64 {
+        // Up to 18 seconds, which is what most waits are, one division of a machine word.
+        if let few = UInt64(exactly: attoseconds) { return Int64(few / 1_000_000_000) }
         let (seconds, attoseconds) = components
         let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         guard !overflow else { return seconds < 0 ? .min : .max }

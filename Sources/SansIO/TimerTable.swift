@@ -56,17 +56,17 @@ public struct TimerTable<Kind: Hashable & Sendable>: Sendable {
     @inlinable
     public mutating func set(_ kind: Kind, at deadline: Instant) {
         nextSerial += 1
-        serials[kind] = nextSerial
+        let replaced = serials.updateValue(nextSerial, forKey: kind)
         heap.append(Entry(deadline: deadline, serial: nextSerial, kind: kind))
         siftUp(heap.count - 1)
-        dropStale()
+        if let replaced { dropStale(since: replaced) }
     }
 
     /// Removes the timer `kind`, if set.
     @inlinable
     public mutating func cancel(_ kind: Kind) {
-        guard serials.removeValue(forKey: kind) != nil else { return }
-        dropStale()
+        guard let removed = serials.removeValue(forKey: kind) else { return }
+        dropStale(since: removed)
     }
 
     /// Removes and returns the earliest timer due at or before `now`, or `nil` when none is.
@@ -75,14 +75,22 @@ public struct TimerTable<Kind: Hashable & Sendable>: Sendable {
         guard let first = heap.first, first.deadline <= now else { return nil }
         serials[first.kind] = nil
         removeFirst()
-        dropStale()
+        dropStaleFront()
         return first.kind
     }
 
-    /// Keeps the invariant that the first entry is current, and the heap at most about twice the number of timers.
+    /// Keeps the invariant that the first entry is current.
     @inlinable
-    mutating func dropStale() {
+    mutating func dropStaleFront() {
         while let first = heap.first, serials[first.kind] != first.serial { removeFirst() }
+    }
+
+    /// Keeps the first entry current after the one of `serial` ceased to be, and the heap at most about twice the number of
+    /// timers.
+    @inlinable
+    mutating func dropStale(since serial: UInt64) {
+        // Only the first entry matters, and most of the time it is another: no need to look timers up by name.
+        if heap.first?.serial == serial { dropStaleFront() }
         guard heap.count > 64, heap.count > 2 * serials.count else { return }
         heap.removeAll { serials[$0.kind] != $0.serial }
         for index in stride(from: heap.count / 2 - 1, through: 0, by: -1) { siftDown(index) }

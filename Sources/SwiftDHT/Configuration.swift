@@ -68,8 +68,8 @@ public struct Configuration: Sendable {
     public var bootstrapInterval: Duration = .seconds(10)
     /// The longest wait between bootstraps.
     public var bootstrapIntervalLimit: Duration = .seconds(5 * 60)
-    /// How many distinct own addresses reported by others are counted.
-    public var observedAddressLimit = 32
+    /// How many others, told apart by address or prefix, are heard about our own address; the latest count.
+    public var observerLimit = 32
 
     // MARK: Requests
 

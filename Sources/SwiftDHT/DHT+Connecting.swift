@@ -97,7 +97,7 @@ extension DHT {
     mutating func reconnect(_ family: IPAddress.Family, at now: Instant) {
         pingBootstrapEndpoints(of: family, at: now)
         if networks[family].status != .connected {
-            let known = networks[family].nodes.nodes.filter { $0.replied != nil && $0.pending.isEmpty }
+            let known = networks[family].nodes.nodes.filter { $0.replied != nil && $0.isIdle }
                 .sorted { ($0.replied ?? .zero, $0.id) > ($1.replied ?? .zero, $1.id) }.map(\.known)
             var asked = Array(known.prefix(configuration.reunionProbes / 2))
             var others = Array(known.dropFirst(asked.count)) + networks[family].former

@@ -10,7 +10,7 @@ extension DHT {
     ) -> [RemoteNode] {
         let few = Self.unsuspiciousCount
         guard closest.count > few, isCrowded(closest[few].id, around: target, family, at: now),
-            let size = networks[family].plausibleSize(at: now)
+            let size = networks[family].size.plausible(at: now)
         else { return closest }
         let others = networks[family].nodes.closest(to: target, limit: closest.count - few) { node in
             isWanted(node) && !Spread.isImplausible(node.id.distance(to: target).fraction, in: size)
@@ -23,7 +23,7 @@ extension DHT {
 
     /// Whether the node after the first ``unsuspiciousCount`` is closer to `target` than chance explains.
     func isCrowded(_ id: NodeID, around target: InfoHash, _ family: IPAddress.Family, at now: Instant) -> Bool {
-        guard let size = networks[family].plausibleSize(at: now) else { return false }
+        guard let size = networks[family].size.plausible(at: now) else { return false }
         return Spread.isImplausible(id.distance(to: target).fraction, in: size)
     }
 }

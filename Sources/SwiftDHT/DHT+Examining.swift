@@ -7,7 +7,10 @@ extension DHT {
     /// Legal once for each ``Effect/examine(_:as:)``, in any order.
     public mutating func examined(_ id: ExaminationID, _ examination: Examination?, at now: Instant) -> [Effect] {
         start(at: now)
-        guard let item = examinations.remove(id) else { return [.ignored(.examinationIdentifier)] }
+        guard let item = examinations.remove(id) else {
+            outbox.append(.ignored(.examinationIdentifier))
+            return flush()
+        }
         for purpose in item.purposes { settle(item.value, examination, for: purpose, at: now) }
         askForExaminations()
         return flush()

@@ -58,7 +58,7 @@ extension DHT {
         let bucket = networks[family].table.buckets[index]
         let doubtful = bucket.members.first { id in
             guard let node = networks[family].nodes[id] else { return false }
-            return !node.isExpired && node.pending.isEmpty && !node.isGood(configuration, at: now)
+            return !node.isExpired && node.isIdle && !node.isGood(configuration, at: now)
         }
         if let doubtful, let node = networks[family].nodes[doubtful] { ping(node.known, at: now) }
         let isQuiet = bucket.refreshed.map { $0.duration(to: now) > configuration.hearingFreshness } ?? true

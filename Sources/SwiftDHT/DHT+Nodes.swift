@@ -78,7 +78,7 @@ extension DHT {
     mutating func removeUselessNodes(_ family: IPAddress.Family, isFull: Bool = false, at now: Instant) {
         let (table, configuration) = (networks[family].table, configuration)
         let removed = networks[family].nodes.removeAll { node in
-            guard node.pending.isEmpty, !table.contains(node.id) else { return false }
+            guard node.isIdle, !table.contains(node.id) else { return false }
             guard node.heard != nil || !node.isExpired else { return true }
             return isFull && node.replied == nil || node.isStale(configuration, at: now)
         }
@@ -106,11 +106,8 @@ extension DHT {
 
     /// Marks a node as dead: everything it owes us fails.
     mutating func expireNode(_ id: NodeID, _ family: IPAddress.Family, at now: Instant) {
-        let owed = networks[family].nodes[id]?.pending ?? []
-        networks[family].nodes.update(id) {
-            $0.isExpired = true
-            $0.pending = []
-        }
+        networks[family].nodes.update(id) { $0.isExpired = true }
+        let owed = requestsOwed(by: id, family)
         var touched: [SearchKey] = []
         for transaction in owed {
             guard let request = drop(transaction) else { continue }
@@ -151,7 +148,7 @@ extension DHT {
         var closed: [UInt32] = []
         searches[search]?.update(id) { node in
             node.isExpired = true
-            node.token = []
+            (node.token, node.synced) = ([], nil)
             node.lookups = []
             node.stores.removeAll { $0.isPending }
             node.probes = []

@@ -77,7 +77,8 @@ extension DHT {
     public mutating func cancel(_ operation: OperationID, at now: Instant) -> [Effect] {
         start(at: now)
         guard let record = operations.removeValue(forKey: operation) else {
-            return [.ignored(.operationIdentifier)]
+            outbox.append(.ignored(.operationIdentifier))
+            return flush()
         }
         timers.cancel(.operation(operation))
         for family in record.families { detach(operation, from: SearchKey(key: record.key, family: family), at: now) }

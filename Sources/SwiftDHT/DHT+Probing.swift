@@ -15,27 +15,14 @@ extension DHT {
         case done
     }
 
-    /// Asks a node what it has of the values that are due there; returns whether anything was sent.
-    mutating func probe(_ search: inout Search, _ index: Int, at now: Instant) -> Bool {
-        var isAsked = false
-        for operation in search.puts {
-            guard case .put(let record)? = operations[operation]?.kind, record.kind != .once,
-                isStoreDue(record, operation, at: search.nodes[index], now: now)
-            else { continue }
-            let node = search.nodes[index]
-            guard node.probe(of: operation) == nil, !node.isProbed(for: operation) else { continue }
-            let query = ValueQuery(select: [.id, .sequence], where: [.id(record.value.id)])
-            let method = Request.Method.get(key: search.key.key, query: query, want: nil)
-            isAsked = ask(method, .probe(operation), &search, index, at: now) || isAsked
-        }
-        return isAsked
-    }
-
-    /// Whether a node must be sent something for a put, now.
-    func isStoreDue(_ record: PutRecord, _ operation: OperationID, at node: SearchNode, now: Instant) -> Bool {
-        guard let store = node.stores.first(where: { $0.operation == operation }) else { return true }
-        guard !store.isPending, let due = refreshDue(record, store) else { return false }
-        return due <= now
+    /// Asks a node what it has of the value of a put that is due there; returns whether anything was sent.
+    mutating func probe(_ put: OpenPut, _ search: inout Search, _ index: Int, at now: Instant) -> Bool {
+        guard isStoreDue(put, search, index, at: now) else { return false }
+        let node = search.nodes[index]
+        guard node.probe(of: put.id) == nil, !node.isProbed(for: put.id) else { return false }
+        let query = ValueQuery(select: [.id, .sequence], where: [.id(put.record.value.id)])
+        let method = Request.Method.get(key: search.key.key, query: query, want: nil)
+        return ask(method, .probe(put.id), &search, index, at: now)
     }
 
     /// What the probe of a node leads to.

@@ -88,7 +88,7 @@ extension DHT {
     }
 
     mutating func answer(_ reply: Reply, _ transaction: UInt32, to source: Endpoint) {
-        send(encode(.reply(reply), transaction: transaction), to: source)
+        send(frame(transaction).encode(reply), to: source)
     }
 
     @discardableResult
@@ -103,17 +103,21 @@ extension DHT {
         at now: Instant
     ) {
         var reply = nodesReply(near: key, want: want, to: source, at: now)
-        let matching = storage.entries(at: key).filter { query.matches($0.value) }
+        var matching = storage.entries(at: key)
+        if !query.conditions.isEmpty { matching.removeAll { !query.matches($0.value) } }
         guard query.select.isEmpty else {
             if !matching.isEmpty { reply.fields = FieldTable(selecting: query.select, of: matching.map(\.value)) }
             return answer(reply, transaction, to: source)
         }
+        if matching.isEmpty { return answer(reply, transaction, to: source) }
         var room = configuration.answerLimit
-        let fitting = matching.prefix { entry in
-            room -= entry.packedSize
-            return room >= 0
+        for index in matching.indices {
+            room -= matching[index].packedSize
+            guard room < 0 else { continue }
+            matching.removeSubrange(index...)
+            break
         }
-        let (items, fragments) = layout(Array(fitting))
+        let (items, fragments) = layout(matching)
         reply.values = items
         answer(reply, transaction, to: source)
         sendFragments(of: fragments, transaction: transaction, to: source, at: now)
@@ -163,7 +167,12 @@ extension DHT {
 
     /// Whether enough good nodes are closer to `key` than we are, those not counted that may be there to hide it.
     private func isTooFar(from key: InfoHash, _ family: IPAddress.Family, at now: Instant) -> Bool {
-        var spread = Spread(configuration, size: networks[family].plausibleSize(at: now))
+        let freshness = Freshness(configuration, at: now)
+        // Mostly we are one of the closest, and there is nothing to judge about those that are closer.
+        guard networks[family].nodes.holds(configuration.replication, closerTo: key, than: nodeID, freshness) else {
+            return false
+        }
+        var spread = spread(family, at: now)
         let closest = networks[family].closestGood(
             to: key, limit: configuration.searchNodeLimit, configuration: configuration, at: now
         ).filter { spread.counts(AddressPrefix($0.endpoint.address), fraction: $0.id.distance(to: key).fraction) }

@@ -129,7 +129,7 @@ extension DHT {
         measure(request, by: sender, at: now)
         if reply.observedPort != nil { networks[source.address.family].nodes.update(sender.id) { $0.tellsPorts = true } }
         if let address = reply.observed, address.family == source.address.family,
-            let changed = observed.count(address, limit: configuration.observedAddressLimit)
+            let changed = observed.count(address, by: source.address, limit: configuration.observerLimit)
         {
             outbox.append(.observedAddress(changed))
         }
@@ -194,7 +194,14 @@ extension DHT {
     /// Offers the nodes of an answer to the search that asked.
     private mutating func learnNodes(of reply: Reply, for search: SearchKey?, from source: Endpoint, at now: Instant) {
         let limit = configuration.namedNodeLimit
-        for node in Array(reply.nodes4.prefix(limit)) + reply.nodes6.prefix(limit) {
+        learn(reply.nodes4.prefix(limit), for: search, from: source, at: now)
+        learn(reply.nodes6.prefix(limit), for: search, from: source, at: now)
+    }
+
+    private mutating func learn(
+        _ nodes: ArraySlice<CompactNode>, for search: SearchKey?, from source: Endpoint, at now: Instant
+    ) {
+        for node in nodes {
             var endpoint = node.endpoint
             if endpoint.address.isLoopback, endpoint.address.family == source.address.family {
                 endpoint = Endpoint(source.address, port: endpoint.port, scope: source.scope)
@@ -207,7 +214,7 @@ extension DHT {
             guard let known = networks[family].nodes[node.id], !known.isExpired else { continue }
             guard let search else {
                 // The answer looks after a bucket: a newcomer that finds room there is asked whether it lives.
-                if known.heard == nil, known.pending.isEmpty,
+                if known.heard == nil, known.isIdle,
                     networks[family].table.hasRoom(for: node.id, configuration: configuration)
                 {
                     ping(known.known, at: now)

@@ -9,8 +9,42 @@ extension DHT {
         at now: Instant
     ) -> UInt32? {
         guard let transaction = dispatch(method, node.id, node.endpoint, values, purpose, at: now) else { return nil }
-        networks[node.endpoint.address.family].nodes.update(node.id) { $0.pending.append(transaction) }
+        link(transaction, to: node.id, node.endpoint.address.family)
         return transaction
+    }
+
+    /// Appends a request to those a node has not answered.
+    private mutating func link(_ transaction: UInt32, to node: NodeID, _ family: IPAddress.Family) {
+        var earlier: UInt32?
+        networks[family].nodes.update(node) { node in
+            earlier = node.lastRequest
+            node.lastRequest = transaction
+        }
+        guard let earlier else { return }
+        pending[transaction]?.earlier = earlier
+        pending[earlier]?.later = transaction
+    }
+
+    private mutating func unlink(_ request: PendingRequest, from node: NodeID) {
+        if let earlier = request.earlier { pending[earlier]?.later = request.later }
+        guard request.later == nil else {
+            if let later = request.later { pending[later]?.earlier = request.earlier }
+            return
+        }
+        networks[request.endpoint.address.family].nodes.update(node) { node in
+            if node.lastRequest == request.transaction { node.lastRequest = request.earlier }
+        }
+    }
+
+    /// The requests that a node has not answered, oldest first.
+    func requestsOwed(by node: NodeID, _ family: IPAddress.Family) -> [UInt32] {
+        var owed: [UInt32] = []
+        var next = networks[family].nodes[node]?.lastRequest
+        while let transaction = next, let request = pending[transaction] {
+            owed.append(transaction)
+            next = request.earlier
+        }
+        return owed.reversed()
     }
 
     /// Pings an endpoint whose node is not known yet.
@@ -42,22 +76,26 @@ extension DHT {
     /// Sets the timer for the answer to the current attempt, with chance added lest nodes act in step.
     private mutating func awaitAnswer(to request: PendingRequest, at now: Instant) {
         let wait = request.currentWait(configuration, at: now)
-        timers.set(.request(request.transaction), at: now.advanced(by: wait + random.duration(in: .zero...(wait / 8))))
+        let spread = numbers.duration(upTo: .nanoseconds(wait.nanoseconds / 8))
+        timers.set(.request(request.transaction), at: now.advanced(by: wait + spread))
     }
 
     /// Drawn at random: whoever could foretell it could answer in the name of an address that is not theirs.
     private mutating func nextTransaction() -> UInt32 {
         while true {
-            let transaction = UInt32(truncatingIfNeeded: random.next())
+            let transaction = UInt32(truncatingIfNeeded: numbers.next())
             if transaction != 0, pending[transaction] == nil { return transaction }
         }
     }
 
     func encode(_ message: Packet.Message, transaction: UInt32) -> [UInt8] {
-        Packet(
-            message, transaction: transaction, network: configuration.network, isClient: configuration.isClient,
-            agent: configuration.agent
-        ).encoded
+        frame(transaction).encode(message)
+    }
+
+    func frame(_ transaction: UInt32) -> PacketFrame {
+        PacketFrame(
+            transaction: transaction, network: configuration.network, isClient: configuration.isClient,
+            agent: configuration.agent)
     }
 
     mutating func send(_ bytes: [UInt8], to endpoint: Endpoint) {
@@ -102,11 +140,10 @@ extension DHT {
     mutating func drop(_ transaction: UInt32) -> PendingRequest? {
         guard let request = pending.removeValue(forKey: transaction) else { return nil }
         timers.cancel(.request(transaction))
-        let family = request.endpoint.address.family
         if let node = request.node {
-            networks[family].nodes.update(node) { $0.pending.removeAll { $0 == transaction } }
+            unlink(request, from: node)
         } else {
-            networks[family].bootstrapPings -= 1
+            networks[request.endpoint.address.family].bootstrapPings -= 1
         }
         return request
     }

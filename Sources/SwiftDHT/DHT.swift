@@ -38,10 +38,16 @@ public struct DHT: Machine {
     let clock: WallClock
 
     var random: RandomSource
+    /// Numbers that nobody can foretell, for what is drawn with every request.
+    var numbers: RandomNumbers
     var timers = TimerTable<Timer>()
     /// Effects of the input being worked on.
     var outbox: [Effect] = []
     private var isStarted = false
+    /// When ``advance(to:)`` next has something to do; `nil` before the first input.
+    ///
+    /// Kept, not computed: a driver asks after every input, and would copy the whole node to do so.
+    public private(set) var deadline: Instant?
 
     var networks: Networks
     var pending: [UInt32: PendingRequest] = [:]
@@ -82,13 +88,8 @@ public struct DHT: Machine {
         self.clock = clock
         self.random = random
         tokens = TokenMint(random: &self.random)
+        numbers = RandomNumbers(random: &self.random)
         networks = Networks(configuration)
-    }
-
-    /// When ``advance(to:)`` next has something to do; `nil` before the first input.
-    public var deadline: Instant? {
-        guard let first = timers.deadline else { return storage.deadline }
-        return storage.deadline.map { min($0, first) } ?? first
     }
 
     /// Fires every timer due: repeats requests, renews listens, refreshes values and drops old ones.
@@ -120,8 +121,10 @@ public struct DHT: Machine {
         timers.set(.storage, at: now.advanced(by: random.duration(in: configuration.maintenanceInterval)))
     }
 
-    /// Hands over the effects collected.
+    /// Hands over the effects collected, and says when the next are due; the end of every input.
     mutating func flush() -> [Effect] {
+        let (first, expiry) = (timers.deadline, storage.deadline)
+        deadline = if let first, let expiry { min(first, expiry) } else { first ?? expiry }
         guard !outbox.isEmpty else { return [] }
         defer { outbox = [] }
         return outbox

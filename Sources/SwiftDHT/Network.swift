@@ -59,13 +59,6 @@ struct Network: Sendable {
         let usual = (node?.roundTrip ?? RoundTrip()).wait(otherwise: roundTrip, initially: configuration.initialWait)
         return min(max(configuration.shortestWait, usual), configuration.longestWait)
     }
-
-    /// How many nodes the network has at least, as far as can be said: the larger of two estimates, since a key's
-    /// neighbourhood counts as suspicious when it is denser than this.
-    func plausibleSize(at now: Instant) -> Double? {
-        guard let own = size.own else { return nil }
-        return max(own, size.median(at: now) ?? own)
-    }
 }
 
 /// Tells a few dead nodes from a family that is cut off: nobody is heard while one node after another is silent.
@@ -101,7 +94,7 @@ struct Networks: Sendable {
     }
 
     subscript(family: IPAddress.Family) -> Network {
-        _read { yield both[family == .v4 ? 0 : 1] }
+        _read { yield both.span[family == .v4 ? 0 : 1] }
         _modify { yield &both[family == .v4 ? 0 : 1] }
     }
 }

@@ -53,6 +53,10 @@ struct PendingRequest: Sendable {
     /// When the first attempt left.
     let sent: Instant
     var attempt = 1
+    /// The request to the same node before this one, as far as it is not answered either.
+    var earlier: UInt32?
+    /// The request to the same node after this one, as far as it is not answered either.
+    var later: UInt32?
     /// The wait for the answer to the first attempt.
     let wait: Duration
 
@@ -72,7 +76,8 @@ struct PendingRequest: Sendable {
     /// The wait after the current attempt: twice the last one, the last long enough to be sure.
     func currentWait(_ configuration: Configuration, at now: Instant) -> Duration {
         let elapsed = sent.duration(to: now)
-        var wait = wait * (1 << (attempt - 1))
+        var wait = wait
+        for _ in 1..<attempt { wait += wait }
         if attempt == 2 { wait = max(wait, configuration.patience) }
         if attempt == attempts(configuration) {
             if case .challenge = purpose {} else { wait = max(wait, configuration.expirySilence - elapsed) }

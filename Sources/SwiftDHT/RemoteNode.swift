@@ -6,12 +6,14 @@ struct Freshness: Sendable {
     let replied: Instant
 
     init(_ configuration: Configuration, at now: Instant) {
-        heard = now.advanced(by: .zero - configuration.hearingFreshness)
-        replied = now.advanced(by: .zero - configuration.replyFreshness)
+        heard = now.rewound(by: configuration.hearingFreshness)
+        replied = now.rewound(by: configuration.replyFreshness)
     }
 }
 
 /// What is known of another node.
+///
+/// Holds nothing but numbers, as nodes are looked at by the dozen for every datagram and then cost no counting of references.
 struct RemoteNode: Sendable {
     let id: NodeID
     private(set) var endpoint: Endpoint
@@ -33,8 +35,10 @@ struct RemoteNode: Sendable {
     var challenged: Instant?
     /// Whether it tells askers at which port it sees them.
     var tellsPorts = false
-    /// Its unanswered requests, oldest first.
-    var pending: [UInt32] = []
+    /// The last request to it that is not answered; those before it are linked there, so that a node owns no memory.
+    var lastRequest: UInt32?
+    /// Whether it owes no answer.
+    var isIdle: Bool { lastRequest == nil }
 
     init(id: NodeID, endpoint: Endpoint) {
         self.id = id

@@ -4,19 +4,27 @@ internal import SansIO
 struct RoundTrip: Sendable {
     /// Doublings of the wait; more would exceed any longest wait.
     private static let backoffLimit = 6
+    /// The longest time of an answer that is told from a longer one, in nanoseconds: an hour.
+    private static let sampleLimit: Int64 = 3600 * 1_000_000_000
+
+    /// The smoothed time in nanoseconds; negative before the first sample.
+    ///
+    /// Bare integers, since every answer brings a sample, and products of durations take a hundred times as long.
+    private var mean: Int64 = -1
+    /// How much samples differ from it, in nanoseconds.
+    private var variation: Int64 = 0
+    private var backoff = 0
 
     /// The smoothed time; `nil` before the first sample.
-    private(set) var smoothed: Duration?
-    /// How much samples differ from it.
-    private var variation: Duration = .zero
-    private var backoff = 0
+    var smoothed: Duration? { mean < 0 ? nil : .nanoseconds(mean) }
 
     /// Adds the time an answer took to a request that was sent once (Karn: others say nothing).
     mutating func add(_ sample: Duration) {
         backoff = 0
-        guard let old = smoothed else { return (smoothed, variation) = (sample, sample / 2) }
-        variation = (variation * 3 + (old < sample ? sample - old : old - sample)) / 4
-        smoothed = (old * 7 + sample) / 8
+        let sample = min(max(sample.nanoseconds, 0), Self.sampleLimit)
+        guard mean >= 0 else { return (mean, variation) = (sample, sample / 2) }
+        variation = (variation * 3 + abs(sample - mean)) / 4
+        mean = (mean * 7 + sample) / 8
     }
 
     /// An answer was overdue: the next one is given twice the time, until there is a sample again.
@@ -24,8 +32,9 @@ struct RoundTrip: Sendable {
 
     /// The wait for an answer, not yet limited; `others` says what is usual for nodes without samples.
     func wait(otherwise others: RoundTrip, initially initial: Duration) -> Duration {
-        (usual ?? others.usual ?? initial) * (1 << backoff)
+        let usual = usual ?? others.usual ?? min(max(initial.nanoseconds, 0), Self.sampleLimit)
+        return .nanoseconds(usual << Int64(backoff))
     }
 
-    private var usual: Duration? { smoothed.map { $0 + variation * 4 } }
+    private var usual: Int64? { mean < 0 ? nil : mean + variation * 4 }
 }

@@ -51,7 +51,7 @@ struct RoutingTable: Sendable {
             return insert(node, own: own, isReply: isReply, nodes: nodes, configuration: configuration, at: now)
         }
         buckets[index].candidate = node
-        guard let doubtful, nodes[doubtful]?.pending.isEmpty == true else { return .refused }
+        guard let doubtful, nodes[doubtful]?.isIdle == true else { return .refused }
         return .questioned(doubtful)
     }
 

@@ -2,6 +2,17 @@ internal import SansIO
 
 /// The way to the nodes closest to a key, in one family, for all operations on that key.
 struct Search: Sendable {
+    /// How many nodes a search keeps: in all, of one address prefix, and closer to the key than is plausible.
+    struct Limits {
+        let nodes, nodesPerPrefix, implausibleNodes: Int
+
+        init(_ configuration: Configuration) {
+            nodes = configuration.searchNodeLimit
+            nodesPerPrefix = configuration.searchNodesPerPrefix
+            implausibleNodes = configuration.implausibleNodeLimit
+        }
+    }
+
     let key: SearchKey
     /// Sorted by distance to the key.
     private(set) var nodes: [SearchNode] = []
@@ -19,6 +30,24 @@ struct Search: Sendable {
 
     /// Whether nodes must be known with a token, not only be asked once.
     var wantsTokens: Bool { !puts.isEmpty || !listens.isEmpty || isForTable }
+
+    // Nodes are looked at by position and one fact at a time, since copies of them cost more than what is looked for.
+
+    /// Whether the node at `index` owes an answer that is not overdue.
+    func isAwaited(_ index: Int) -> Bool {
+        !nodes[index].lookups.isEmpty && !nodes[index].isSlow && !nodes[index].isExpired
+    }
+
+    /// Whether the node at `index` gave a token after `instant`.
+    func isSynced(_ index: Int, after instant: Instant) -> Bool {
+        guard let synced = nodes[index].synced else { return false }
+        return synced > instant
+    }
+
+    /// Whether the node at `index` acknowledged what `operation` puts.
+    func hasStored(_ operation: OperationID, _ index: Int) -> Bool {
+        nodes[index].stores.contains { $0.operation == operation && $0.acknowledged != nil }
+    }
 
     /// How many of its nodes are not known to be dead.
     var livingCount: Int { nodes.count { !$0.isExpired } }
@@ -40,7 +69,7 @@ struct Search: Sendable {
     /// Adds a node, or learns that it moved or came back. Returns whom it displaced: the farthest when there are too
     /// many in all, of an address prefix, or of those that are closer than a network of `size` nodes explains.
     mutating func insert(
-        _ node: KnownNode, isSlow: Bool, size: Double?, configuration: Configuration
+        _ node: KnownNode, isSlow: Bool, size: Double?, _ limits: Limits
     ) -> SearchNode? {
         let index = position(of: node.id)
         if index < nodes.count, nodes[index].id == node.id {
@@ -52,13 +81,13 @@ struct Search: Sendable {
         var displaced: Int?
         if let prefix = newcomer.prefix {
             let same = nodes.indices.filter { nodes[$0].prefix == prefix }
-            if same.count >= configuration.searchNodesPerPrefix { displaced = same.last }
+            if same.count >= limits.nodesPerPrefix { displaced = same.last }
         }
         if let size, newcomer.isImplausible(in: size) {
             let same = nodes.indices.filter { nodes[$0].isImplausible(in: size) }
-            if same.count >= configuration.implausibleNodeLimit { displaced = displaced ?? same.last }
+            if same.count >= limits.implausibleNodes { displaced = displaced ?? same.last }
         }
-        if nodes.count >= configuration.searchNodeLimit { displaced = displaced ?? nodes.count - 1 }
+        if nodes.count >= limits.nodes { displaced = displaced ?? nodes.count - 1 }
         guard let displaced else {
             nodes.insert(newcomer, at: index)
             return nil
@@ -125,6 +154,15 @@ struct Search: Sendable {
     }
 }
 
+/// What the nodes of a search are to be asked.
+struct Questions {
+    let gets: [(OperationID, ValueQuery)]
+    /// Puts that ask a node what it has.
+    let probes: [OpenPut]
+    /// A token given before is too old.
+    let syncedAfter: Instant
+}
+
 /// A node as one search sees it.
 struct SearchNode: Sendable {
     /// A get or find that was not answered yet.
@@ -165,7 +203,7 @@ struct SearchNode: Sendable {
     /// Its distance to the key as a fraction of the space.
     let fraction: Double
     var token: [UInt8] = []
-    /// When the node last answered with a token.
+    /// When the node last gave its token; `nil` without one.
     var synced: Instant?
     var isExpired = false
     /// Whether an answer is overdue: the next closest node is used in its place.
@@ -195,24 +233,8 @@ struct SearchNode: Sendable {
 
     func isImplausible(in size: Double) -> Bool { Spread.isImplausible(fraction, in: size) }
 
-    func isSynced(_ configuration: Configuration, at now: Instant) -> Bool {
-        guard let synced, !token.isEmpty else { return false }
-        return synced.duration(to: now) < configuration.tokenFreshness
-    }
-
-    /// Whether an answer is under way that is not overdue.
-    var isAwaited: Bool { !lookups.isEmpty && !isSlow && !isExpired }
-
-    /// Whether a lookup under way will answer `query`, too.
-    func isAsked(for query: ValueQuery) -> Bool { lookups.contains { $0.question.answers(query) } }
-
     /// Whether a probe for the put `operation` is under way.
     func isProbed(for operation: OperationID) -> Bool { lookups.contains { $0.question == .probe(operation) } }
-
-    /// Whether the node acknowledged what `operation` puts.
-    func hasStored(_ operation: OperationID) -> Bool {
-        stores.contains { $0.operation == operation && $0.acknowledged != nil }
-    }
 
     /// Forgets the token, which is bound to an address we no longer have, and lets listens be renewed at once.
     mutating func resynchronise() {

@@ -45,6 +45,13 @@ struct SizeEstimate: Sendable {
         return median(of: samples.filter { $0.taken.duration(to: now) < Self.lifetime })
     }
 
+    /// How many nodes the network has at least, as far as can be said: the larger of two estimates, since a key's
+    /// neighbourhood counts as suspicious when it is denser than this.
+    func plausible(at now: Instant) -> Double? {
+        guard let own else { return nil }
+        return max(own, median(at: now) ?? own)
+    }
+
     private func median(of samples: [Sample]) -> Double? {
         let all = (samples.map(\.size) + (own.map { [$0] } ?? [])).sorted()
         return all.isEmpty ? nil : all[all.count / 2]

@@ -129,10 +129,11 @@ extension DHT {
 
     private func search(_ key: SearchKey, at now: Instant) -> Snapshot.Search? {
         guard let search = searches[key] else { return nil }
-        let living = search.nodes.filter { !$0.isExpired }
+        let syncedAfter = now.rewound(by: configuration.tokenFreshness)
+        let living = search.nodes.indices.filter { !search.nodes[$0].isExpired }
         return Snapshot.Search(
             key: key.key, family: key.family, nodes: living.count,
-            syncedNodes: living.count { $0.isSynced(configuration, at: now) },
+            syncedNodes: living.count { search.isSynced($0, after: syncedAfter) },
             operations: search.gets + search.puts + search.listens)
     }
 

@@ -3,40 +3,61 @@ import Glibc
 import SansIO
 import SwiftDHT
 
-/// All nodes of the process, and the line to their driver. Lives on the loop's thread.
+/// The line to the driver of all nodes of the process. Lives on the first loop's thread.
 final class Host {
-    private let loop: EventLoop
-    private let memory: NodeMemory
+    private let crews: [Crew]
     private let input = Descriptor(owning: 0)
-    private var nodes: [String: HostedNode] = [:]
     private var unread: [UInt8] = []
-    private var answers: [UInt8] = []
 
-    private init(on loop: EventLoop) {
-        self.loop = loop
-        memory = NodeMemory(loop)
-    }
+    private init(_ crews: [Crew]) { self.crews = crews }
 
-    /// Serves until standard input ends, which ends the process.
-    static func run(on loop: EventLoop) throws(Errno) {
-        let host = Host(on: loop)
+    /// Serves until standard input ends, which ends the process. Each loop hosts a part of the nodes.
+    static func run(on loops: [EventLoop]) throws(Errno) {
+        let host = Host(loops.map(Crew.init))
         // The handler keeps the host, and with it everything, for as long as the process lives.
-        _ = try loop.register(host.input, for: .readable) { _ in host.readOrders() }
+        _ = try loops.first?.register(host.input, for: .readable) { _ in host.readOrders() }
     }
 
     private func readOrders() {
-        let start = loop.now
         let chunk = [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, count in
             count = max(0, read(0, buffer.baseAddress, buffer.count))
         }
         guard !chunk.isEmpty else { exit(0) }
         unread += chunk
+        var orders: [[Order]] = crews.map { _ in [] }
         while let end = unread.firstIndex(of: UInt8(ascii: "\n")) {
             let line = String(decoding: unread[..<end], as: UTF8.self)
             unread.removeSubrange(...end)
             guard let order = Order(line) else { exit(64) }
-            carryOut(order, since: start)
+            orders[(Int(order.node) ?? 0) % crews.count].append(order)
         }
+        for (crew, orders) in zip(crews, orders) where !orders.isEmpty { crew.hand(orders) }
+    }
+}
+
+/// The nodes of one loop, on whose thread it lives.
+actor Crew {
+    private nonisolated let loop: EventLoop
+    private let memory: NodeMemory
+    private var nodes: [String: HostedNode] = [:]
+    private var answers: [UInt8] = []
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    init(on loop: EventLoop) {
+        self.loop = loop
+        memory = NodeMemory(loop)
+    }
+
+    /// Has orders carried out, at once when called on the loop's thread. Callable from any thread.
+    nonisolated func hand(_ orders: [Order]) {
+        let start = loop.now
+        guard !loop.isCurrent else { return assumeIsolated { $0.carryOut(orders, since: start) } }
+        loop.execute { self.assumeIsolated { $0.carryOut(orders, since: start) } }
+    }
+
+    private func carryOut(_ orders: [Order], since start: Instant) {
+        for order in orders { carryOut(order, since: start) }
         writeAnswers()
     }
 
@@ -47,7 +68,9 @@ final class Host {
         case .node(let port, let bootstrap, let id, let isLimited):
             var configuration = Configuration()
             configuration.limitsRequestRate = isLimited
-            let node = HostedNode(id: id, configuration: configuration, memory: memory) { [unowned self] in report($0) }
+            let node = HostedNode(id: id, configuration: configuration, memory: memory) { [weak self] event in
+                self?.assumeIsolated { $0.report(event) }
+            }
             let isBound = node.start(port: port, bootstrap: bootstrap)
             if isBound { nodes[order.node] = node }
             done(reply, isBound)
@@ -70,8 +93,11 @@ final class Host {
 
     private func done(_ reply: Reply, _ isGood: Bool) { say("done \(reply.tag) \(isGood ? 1 : 0)", since: reply.start) }
 
+    /// Lines leave in pieces that a pipe takes as one, as other threads write there, too.
     private func say(_ text: String, since start: Instant) {
-        answers += "\(text) \(Int(start.duration(to: loop.now) / .microseconds(1)))\n".utf8
+        let line = "\(text) \(Int(start.duration(to: loop.now) / .microseconds(1)))\n".utf8
+        if answers.count + line.count > Int(PIPE_BUF) { writeAnswers() }
+        answers += line
     }
 
     /// One write for everything that came about in one go.
@@ -88,7 +114,7 @@ final class Host {
 }
 
 /// What an answer names.
-struct Reply {
+struct Reply: Sendable {
     let tag: String
     let start: Instant
 }

@@ -19,7 +19,7 @@ final class NodeMemory {
 
 /// One node with its socket and its timer.
 final class HostedNode {
-    enum Event {
+    enum Event: Sendable {
         case value([UInt8], Reply)
         case done(Reply, Bool)
         /// Everything that came of one input was reported.

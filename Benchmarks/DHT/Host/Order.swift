@@ -2,8 +2,8 @@ import SansIO
 import SwiftDHT
 
 /// One line of the driver. Answers name the tag: `value TAG DATA MICROSECONDS`, `done TAG 1|0 MICROSECONDS`.
-struct Order {
-    enum Verb {
+struct Order: Sendable {
+    enum Verb: Sendable {
         /// `nop TAG`: answered at once; shows what the harness itself costs.
         case nothing
         /// `node TAG NODE PORT BOOTPORT ID LIMITED`: a node on 127.0.0.1, which enters through BOOTPORT unless that is 0.

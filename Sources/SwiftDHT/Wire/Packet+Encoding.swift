@@ -3,14 +3,33 @@ internal import SansIO
 extension Packet {
     /// The datagram, keys in the order of the released implementations.
     package var encoded: [UInt8] {
+        PacketFrame(transaction: transaction, network: network, isClient: isClient, agent: agent).encode(message)
+    }
+}
+
+/// What a datagram says besides its message.
+struct PacketFrame {
+    let transaction: UInt32
+    let network: UInt32
+    let isClient: Bool
+    let agent: String
+
+    /// The datagram with an answer, which is most of what a node sends.
+    func encode(_ reply: Reply) -> [UInt8] {
+        var writer = MessagePackWriter(capacity: 512)
+        writeHeader(3, to: &writer)
+        writer.write(Key.reply)
+        reply.write(to: &writer)
+        writeTail(.reply, to: &writer)
+        return writer.bytes
+    }
+
+    /// The datagram with any message.
+    func encode(_ message: Packet.Message) -> [UInt8] {
         var writer = MessagePackWriter(capacity: 512)
         switch message {
         case .request(let request): write(request, to: &writer)
-        case .reply(let reply):
-            writeHeader(3, to: &writer)
-            writer.write(Key.reply)
-            reply.write(to: &writer)
-            writeTail(.reply, to: &writer)
+        case .reply(let reply): return encode(reply)
         case .failure(let code, let text, let sender):
             writeHeader(4, to: &writer)
             writer.write(Key.error)

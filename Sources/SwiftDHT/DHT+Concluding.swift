@@ -1,0 +1,85 @@
+internal import SansIO
+
+/// When a search has given its operations all it can, and when it goes on.
+extension DHT {
+    /// The operations this search has nothing more to give to, with the number of nodes that answered each.
+    func concluded(_ search: Search, _ puts: [OpenPut], at now: Instant) -> [(OperationID, answers: Int)] {
+        var concluded: [(OperationID, answers: Int)] = []
+        for operation in search.gets {
+            let hasAnswered = { (index: Int) in search.nodes[index].answered.contains(operation) }
+            if let answers = answers(search, at: now, hasAnswered) { concluded.append((operation, answers)) }
+        }
+        for put in puts where !put.isFinished {
+            let hasStored = { (index: Int) in search.hasStored(put.id, index) }
+            if let answers = answers(search, at: now, hasStored) { concluded.append((put.id, answers)) }
+        }
+        return concluded
+    }
+
+    /// How many nodes answered, once all of the closest that count have; `nil` before.
+    private func answers(_ search: Search, at now: Instant, _ hasAnswered: (Int) -> Bool) -> Int? {
+        let closest = search.closestCounting(
+            configuration.replication, quorum: configuration.quorum, spread(search.key.family, at: now),
+            hasAnswered: hasAnswered)
+        return closest.haveAllAnswered ? closest.count : nil
+    }
+
+    func isSettled(_ search: Search, at now: Instant) -> Bool {
+        let syncedAfter = now.rewound(by: configuration.tokenFreshness)
+        return answers(search, at: now) { search.isSynced($0, after: syncedAfter) } != nil
+    }
+
+    /// Whether a put that was reported as done has nothing left to do, not even at nodes that were slow.
+    func isSpread(_ operation: OperationID, in key: SearchKey, at now: Instant) -> Bool {
+        guard operations[operation]?.isLingering == true, let search = searches[key] else { return false }
+        return search.isDoneEverywhere(configuration.replication, spread(search.key.family, at: now)) {
+            search.hasStored(operation, $0)
+        }
+    }
+
+    /// Takes what a finished search saw as a sample of the network's density.
+    mutating func estimateSize(from search: Search, at now: Instant) {
+        if networks[search.key.family].size.own == nil { estimateSize(search.key.family, at: now) }
+        var (spread, rank) = (spread(search.key.family, at: now), 0)
+        for index in search.nodes.indices where !search.nodes[index].isExpired {
+            let fraction = search.nodes[index].fraction
+            guard spread.counts(search.nodes[index].prefix, fraction: fraction), !search.nodes[index].isSlow else {
+                continue
+            }
+            rank += 1
+            guard rank == configuration.replication, let size = SizeEstimate.size(rank: rank, fraction: fraction) else {
+                continue
+            }
+            return networks[search.key.family].size.observe(size, around: search.key.key, at: now)
+        }
+    }
+
+    /// When something will be due that no answer brings about.
+    func nextStep(_ search: Search, _ puts: [OpenPut], at now: Instant) -> Instant? {
+        guard search.wantsTokens else { return nil }
+        let permanent = puts.filter(\.record.isPermanent)
+        var next: Instant?
+        func consider(_ instant: Instant) { next = next.map { min($0, instant) } ?? instant }
+        var (spread, counted) = (spread(search.key.family, at: now), 0)
+        for index in search.nodes.indices where !search.nodes[index].isExpired && counted < configuration.replication {
+            let isListenTarget = counted < configuration.listenTargets
+            let counts = spread.counts(search.nodes[index].prefix, fraction: search.nodes[index].fraction)
+            guard !search.nodes[index].isSlow else { continue }
+            if counts { counted += 1 }
+            if let synced = search.nodes[index].synced, search.nodes[index].lookups.isEmpty {
+                consider(synced.advanced(by: configuration.tokenFreshness))
+            }
+            for put in permanent {
+                let store = search.nodes[index].stores.first { $0.operation == put.id }
+                if let store, let due = refreshDue(put.record, store) { consider(due) }
+            }
+            // Nodes that closer ones displaced are not asked again.
+            guard isListenTarget else { continue }
+            for subscription in search.nodes[index].subscriptions where !subscription.isPending {
+                consider(subscription.renewed.advanced(by: configuration.listenInterval))
+            }
+        }
+        // Never at once: what is due now and was not done waits for an answer.
+        return next.map { max($0, now.advanced(by: .milliseconds(100))) }
+    }
+}
