@@ -58,6 +58,28 @@ static inline void clinux_set_segment(struct msghdr *message, struct clinux_segm
     message->msg_control = control;
     message->msg_controllen = CMSG_SPACE(sizeof control->size);
 }
+// Room for one control message that says how long the datagrams are that arrived as one (UDP_GRO), and what it says; 0 where
+// one datagram arrived.
+struct clinux_train_control {
+    struct cmsghdr header;
+    int32_t size;
+    int32_t padding;
+};
+static inline void clinux_expect_train(struct msghdr *message, struct clinux_train_control *control) {
+    message->msg_control = control;
+    message->msg_controllen = sizeof *control;
+}
+static inline int32_t clinux_train_size(struct msghdr *message) {
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    if (header == NULL || header->cmsg_level != IPPROTO_UDP || header->cmsg_type != 104) return 0;
+    int32_t size;
+    memcpy(&size, CMSG_DATA(header), sizeof size);
+    return size;
+}
+static inline int clinux_accept_trains(int descriptor) {
+    int on = 1;
+    return setsockopt(descriptor, IPPROTO_UDP, 104, &on, sizeof on);
+}
 static inline int clinux_timerslack(unsigned long nanoseconds) { return prctl(PR_SET_TIMERSLACK, nanoseconds); }
 static inline int clinux_name_thread(const char *name) { return prctl(PR_SET_NAME, name); }
 static inline int clinux_open_null(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }

@@ -21,6 +21,8 @@ public final class DatagramBatch {
     private let bytes: UnsafeMutableBufferPointer<UInt8>
     /// Whether the kernel takes trains of datagrams; found out by trying.
     private var takesTrains = true
+    /// For sockets that accept trains.
+    private(set) lazy var trains = TrainMemory()
 
     /// Allocates `slots` times `slotSize` bytes.
     public init(slots: Int = 32, slotSize: Int = 2048) {
@@ -100,7 +102,7 @@ public final class DatagramBatch {
         precondition((0...slots).contains(count), "no such slot")
         guard count > 0 else { return 0 }
         do throws(Errno) {
-            return try send(trains(count), through: descriptor)
+            return try send(grouped(count), through: descriptor)
         } catch {
             // A kernel or route that knows no trains says so in several ways; single datagrams then decide.
             guard takesTrains, error != .wouldBlock, error != .noBufferSpace else { throw error }
@@ -114,7 +116,7 @@ public final class DatagramBatch {
     private static let trainSegmentLimit = 1400
 
     /// The first `count` slots as trains; the last datagram of a train may be shorter than the others.
-    private func trains(_ count: Int) -> [Range<Int>] {
+    private func grouped(_ count: Int) -> [Range<Int>] {
         var trains: [Range<Int>] = []
         var start = 0
         for index in 1..<max(count, 1) where !continues(start..<index) {

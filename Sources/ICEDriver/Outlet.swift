@@ -40,6 +40,10 @@ final class Outlet {
     private var mappings: [(driver: MappingDriver, id: PortMapper.MappingID)] = []
     private var openMappings = 0
     private(set) var relay: RelayDriver?
+    /// Where the TURN server sees our connections come from.
+    private var seen: IPAddress?
+    /// Connections that go over the relay, by the names of both.
+    private var relayedConnections: [(id: TURNClient.ConnectionID, connection: ICEAgent.ConnectionID)] = []
     /// When others are asked again, while no session has the outlet.
     private var nextRound: Instant?
     private var isClosed = false
@@ -95,6 +99,7 @@ final class Outlet {
         for base in bases { owner.found(.base(self.base(base))) }
         for view in views { owner.found(.mapped(view.mapped, base: base(view.base))) }
         for relayed in relay?.relayed ?? [] { owner.found(.base(relayedBase(relayed))) }
+        tellSeen()
         setAlarm()
     }
 
@@ -112,7 +117,7 @@ final class Outlet {
         sockets.close()
         relay?.close()
         for mapping in mappings { mapping.driver.unmap(mapping.id) }
-        (relay, mappings, questions) = (nil, [], [])
+        (relay, mappings, questions, relayedConnections) = (nil, [], [], [])
     }
 
     private func base(_ endpoint: Endpoint) -> ICEAgent.Base {
@@ -120,7 +125,7 @@ final class Outlet {
     }
 
     private func relayedBase(_ endpoint: Endpoint) -> ICEAgent.Base {
-        ICEAgent.Base(component: 1, endpoint: endpoint, transport: .udp, kind: .relayed)
+        ICEAgent.Base(component: 1, endpoint: endpoint, transport: transport, kind: .relayed)
     }
 
     // MARK: - Addresses
@@ -222,25 +227,47 @@ final class Outlet {
 
     /// Asks TURN servers for a relay.
     private func startRelay() {
-        guard transport == .udp, !configuration.turnServers.isEmpty else { return }
+        guard !configuration.turnServers.isEmpty else { return }
         let relay = RelayDriver(
-            servers: configuration.turnServers, trusting: configuration.turnTrust, on: loop, batch: surroundings.batch,
-            handlers: RelayDriver.Handlers(
-                allocated: { [weak self] allocation in
-                    guard let self else { return }
-                    for relayed in allocation.relayed { owner?.found(.base(relayedBase(relayed))) }
-                    owner?.progressed()
-                },
-                received: { [weak self] bytes, peer in self?.relayed(bytes, from: peer) },
-                permitted: { [weak self] in self?.permitted($0, $1) },
-                lost: { [weak self] relayed in
-                    guard let self else { return }
-                    for endpoint in relayed { owner?.found(.gone(relayedBase(endpoint))) }
-                },
-                failed: { [weak self] in self?.owner?.progressed() },
-                distrusted: { [weak self] in self?.surroundings.distrusted($0) }))
+            servers: configuration.turnServers, relaying: transport == .udp ? .udp : .tcp,
+            trusting: configuration.turnTrust, on: loop, batch: surroundings.batch, handlers: relayHandlers())
         self.relay = relay
         relay.start()
+    }
+
+    private func relayHandlers() -> RelayDriver.Handlers {
+        RelayDriver.Handlers(
+            allocated: { [weak self] in self?.allocated($0) },
+            received: { [weak self] bytes, peer in self?.relayed(bytes, from: peer) },
+            permitted: { [weak self] in self?.permitted($0, $1) },
+            lost: { [weak self] relayed in
+                guard let self else { return }
+                for endpoint in relayed { owner?.found(.gone(relayedBase(endpoint))) }
+            },
+            failed: { [weak self] in self?.owner?.progressed() },
+            connected: { [weak self] in self?.connected($0, with: $1) },
+            piped: { [weak self] bytes, id in
+                guard let self, let connection = connection(of: id) else { return }
+                owner?.sockets.bytes(bytes.span, connection)
+            },
+            disconnected: { [weak self] in self?.disconnected($0) },
+            distrusted: { [weak self] in self?.surroundings.distrusted($0) })
+    }
+
+    private func allocated(_ allocation: TURNClient.Allocation) {
+        for relayed in allocation.relayed { owner?.found(.base(relayedBase(relayed))) }
+        seen = transport == .tcp ? allocation.mapped?.address : nil
+        tellSeen()
+        owner?.progressed()
+    }
+
+    /// Tells where connections to the server come from, and so those to peers that are not of one of our links: their
+    /// relays need to know whom to let through.
+    private func tellSeen() {
+        guard let seen, let base = bases.first(where: { $0.address.family == seen.family }), base.address != seen else {
+            return
+        }
+        owner?.found(.seen(seen, base: self.base(base)))
     }
 
     private func relayedBase(of family: IPAddress.Family) -> Endpoint? {
@@ -260,6 +287,46 @@ final class Outlet {
     /// Whether a base is the relay's.
     func relays(_ base: Endpoint) -> Bool { relay?.relayed.contains(base) ?? false }
 
+    // MARK: - Connections over the relay
+
+    /// Whether connections from the address of a base are the relay's.
+    func relays(connectionsFrom base: Endpoint) -> Bool {
+        guard transport == .tcp, let relay, !bases.contains(where: { $0.address == base.address }) else { return false }
+        return relay.relayed.contains { $0.address == base.address }
+    }
+
+    private func connection(of id: TURNClient.ConnectionID) -> ICEAgent.ConnectionID? {
+        relayedConnections.first { $0.id == id }?.connection
+    }
+
+    private func id(of connection: ICEAgent.ConnectionID) -> TURNClient.ConnectionID? {
+        relayedConnections.first { $0.connection == connection }?.id
+    }
+
+    private func connectOverRelay(_ connection: ICEAgent.ConnectionID, to peer: Endpoint) {
+        let isAsked = relay?.connect(to: peer) { relayedConnections.append((id: $0, connection: connection)) } ?? false
+        guard !isAsked else { return }
+        loop.schedule(at: loop.now) { [weak self] in self?.owner?.sockets.disconnected(connection) }
+    }
+
+    /// A connection stands: one we asked for, or one of a peer that the relay lets through.
+    private func connected(_ id: TURNClient.ConnectionID, with peer: Endpoint) {
+        guard let base = relayedBase(of: peer.address.family) else { return }
+        if let connection = connection(of: id) {
+            owner?.sockets.connected(connection, base)
+        } else if let connection = owner?.sockets.accept(base, peer) {
+            relayedConnections.append((id: id, connection: connection))
+        } else {
+            relay?.close(id)
+        }
+    }
+
+    private func disconnected(_ id: TURNClient.ConnectionID) {
+        guard let connection = connection(of: id) else { return }
+        relayedConnections.removeAll { $0.id == id }
+        owner?.sockets.disconnected(connection)
+    }
+
     // MARK: - Sockets
 
     /// Sends a datagram from a base of ours.
@@ -270,12 +337,19 @@ final class Outlet {
     func datagramSocket(at base: Endpoint) -> DatagramSocket? { sockets.datagramSocket(at: base) }
 
     func connect(_ connection: ICEAgent.ConnectionID, from base: Endpoint, to peer: Endpoint) {
+        if relays(connectionsFrom: base) { return connectOverRelay(connection, to: peer) }
         sockets.connect(connection, from: base, to: peer)
     }
 
-    func write(_ bytes: [UInt8], on connection: ICEAgent.ConnectionID) { sockets.write(bytes, on: connection) }
+    func write(_ bytes: [UInt8], on connection: ICEAgent.ConnectionID) {
+        if let id = id(of: connection) { relay?.write(bytes, on: id) } else { sockets.write(bytes, on: connection) }
+    }
 
-    func disconnect(_ connection: ICEAgent.ConnectionID) { sockets.disconnect(connection) }
+    func disconnect(_ connection: ICEAgent.ConnectionID) {
+        guard let id = id(of: connection) else { return sockets.disconnect(connection) }
+        relayedConnections.removeAll { $0.id == id }
+        relay?.close(id)
+    }
 
     private func socketHandlers() -> SessionSockets.Handlers {
         SessionSockets.Handlers(

@@ -140,7 +140,8 @@ package final class SessionNetwork {
 
     /// Opens a connection from the address of `base`.
     package func connect(_ connection: ICEAgent.ConnectionID, from base: Endpoint, to peer: Endpoint) {
-        outlets.first { $0.outlet.transport == .tcp }?.outlet.connect(connection, from: base, to: peer)
+        let relaying = outlets.first { $0.outlet.relays(connectionsFrom: base) }
+        (relaying ?? outlets.first { $0.outlet.transport == .tcp })?.outlet.connect(connection, from: base, to: peer)
     }
 
     /// Writes to a connection.
@@ -182,6 +183,7 @@ extension ICEAgent.Finding {
         return switch self {
         case .base(let base): .base(placed(base))
         case .mapped(let mapped, let base): .mapped(mapped, base: placed(base))
+        case .seen(let address, let base): .seen(address, base: placed(base))
         case .gone(let base): .gone(placed(base))
         case .permitted, .refused: self
         }

@@ -55,6 +55,7 @@ package final class SessionSockets {
     package func openDatagram(at address: Endpoint, batch: DatagramBatch, buffer: Int? = nil) -> Endpoint? {
         guard let socket = try? DatagramSocket(bindingTo: address.with(port: 0)) else { return nil }
         if let buffer { try? socket.requestBuffers(receive: buffer, send: buffer) }
+        socket.acceptTrains()
         let base = socket.localEndpoint
         let handler = handlers.datagram
         do throws(Errno) {

@@ -110,7 +110,8 @@ package final class Surroundings {
 
     /// Who speaks with the gateway of a local address, if there is one.
     func gateway(of address: IPAddress) -> MappingDriver? {
-        guard configuration.mapsPorts, !isClosed, address.family == .v4, !address.isLoopback, !address.isLinkLocal else {
+        guard configuration.mapsPorts, !isClosed, address.family == .v4, !address.isLoopback, !address.isLinkLocal
+        else {
             return nil
         }
         if let known = gateways[address] { return known }

@@ -64,10 +64,9 @@ extension ICEAgent {
             })
         else { return [.ignored(.unusableCandidate)] }
         var transports: [Candidate.Transport] =
-            switch (base.transport, base.kind) {
-            case (.udp, _): [.udp]
-            case (.tcp, .relayed): [.tcp(.passive)]
-            case (.tcp, _): [.tcp(.passive), .tcp(.active)]
+            switch base.transport {
+            case .udp: [.udp]
+            case .tcp: [.tcp(.passive), .tcp(.active)]
             }
         if configuration.opensSimultaneously, base.transport == .tcp, base.kind == .host {
             transports.append(.tcp(.simultaneousOpen))

@@ -7,6 +7,8 @@ extension ICEAgent {
         case base(Base)
         /// Others see a base at this address.
         case mapped(Endpoint, base: Base)
+        /// Others see the connections of a base come from this address, whatever their ports.
+        case seen(IPAddress, base: Base)
         /// A base is gone, and the paths from it.
         case gone(Base)
         /// The relay behind a base lets an address through.
@@ -20,6 +22,8 @@ extension ICEAgent {
         switch finding {
         case .base(let base): addBase(base, at: now)
         case .mapped(let mapped, let base): addMapped(mapped, base: base, at: now)
+        case .seen(let address, let base):
+            addMapped(Endpoint(address, port: Candidate.discardPort), base: base, tcp: .active, at: now)
         case .gone(let base): removeBase(base, at: now)
         case .permitted(let address, let base): permitted(address, on: base, at: now)
         case .refused(let address, let base): permissionFailed(address, on: base, at: now)

@@ -48,7 +48,7 @@ class Cell:
         if not families(a) & families(b):
             return RELAY
         if self.tcp:
-            return DIRECT if reaches(a, b, tcp=True) or reaches(b, a, tcp=True) else NONE
+            return DIRECT if reaches(a, b, tcp=True) or reaches(b, a, tcp=True) else RELAY
         if blocks_udp(a) or blocks_udp(b):
             return RELAY
         if 6 in families(a) & families(b):
@@ -145,5 +145,5 @@ SPECIAL = [
 
 OVER_TCP = [
     "public+public:tcp", "public+portrestricted:tcp", "public+symmetric:tcp", "public+portrestricted/noudp:tcp",
-    "linux/igd+symmetric:tcp",
+    "linux/igd+symmetric:tcp", "symmetric+symmetric:tcp", "portrestricted/only443+symmetric:tcp",
 ]
