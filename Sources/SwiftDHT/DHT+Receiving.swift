@@ -127,7 +127,9 @@ extension DHT {
         learn(sender, .replied, isClient: packet.isClient, at: now)
         prove(source.address, at: now)
         measure(request, by: sender, at: now)
-        if reply.observedPort != nil { networks[source.address.family].nodes.update(sender.id) { $0.tellsPorts = true } }
+        if reply.observedPort != nil {
+            networks[source.address.family].nodes.update(sender.id) { $0.tellsPorts = true }
+        }
         if let address = reply.observed, address.family == source.address.family,
             let changed = observed.count(address, by: source.address, limit: configuration.observerLimit)
         {

@@ -126,7 +126,9 @@ extension [ControlLink.Effect] {
         var link = LinkPair(over: [.tcp, .udp]).caller
         #expect(link.start(at: .zero) == [.gather(.tcp), .gather(.udp)])
         #expect(link.gathered([.socket(1, base)], for: .udp, at: .zero).description == nil)
-        #expect(link.gathered([.socket(1, base, .tcp)], for: .tcp, at: .zero).description == nil, "the peer's key is not known")
+        #expect(
+            link.gathered([.socket(1, base, .tcp)], for: .tcp, at: .zero).description == nil,
+            "the peer's key is not known")
         #expect(link.allowDescription(at: .zero).description != nil)
         #expect(link.allowDescription(at: .zero).isEmpty)
     }
