@@ -29,9 +29,15 @@ public struct ByteWriter: Sendable {
     @inlinable
     @inline(__always)
     public mutating func write<T: FixedWidthInteger>(_ value: T) {
-        guard T.bitWidth > 8 else { return storage.append(UInt8(truncatingIfNeeded: value)) }
-        // Copies a local integer while it lives. Byte by byte this takes three times as long, and packets are little else.
-        unsafe withUnsafeBytes(of: value.bigEndian) { bytes in unsafe storage.append(contentsOf: bytes) }
+        // One look at the room for all bytes: appending a collection of them takes much longer.
+        storage.append(addingCapacity: T.bitWidth / 8) { output in output.append(bigEndian: value) }
+    }
+
+    /// Writes up to `limit` bytes in one go, which costs one look at the room for them; `body` appends them.
+    @inlinable
+    @inline(__always)
+    public mutating func write(upTo limit: Int, _ body: (inout OutputSpan<UInt8>) -> Void) {
+        storage.append(addingCapacity: limit, initializingWith: body)
     }
 
     /// Writes the bytes of a collection.
@@ -57,6 +63,20 @@ public struct ByteWriter: Sendable {
         precondition(offset >= 0 && offset + width <= storage.count, "overwrite reaches past what was written")
         for index in 0..<width {
             storage[offset + index] = UInt8(truncatingIfNeeded: value >> T(8 * (width - 1 - index)))
+        }
+    }
+}
+
+extension OutputSpan<UInt8> {
+    /// Appends the bytes of an integer, the most significant first.
+    @inlinable
+    @inline(__always)
+    @_lifetime(self: copy self)
+    public mutating func append<T: FixedWidthInteger>(bigEndian value: T) {
+        var shift = T.bitWidth
+        while shift > 0 {
+            shift -= 8
+            append(UInt8(truncatingIfNeeded: value >> T(truncatingIfNeeded: shift)))
         }
     }
 }

@@ -108,6 +108,10 @@ public struct Configuration: Sendable {
     public var refillInterval: Duration = .seconds(1)
     /// Unanswered lookups per search, besides those to nodes that are among the closest anyway.
     public var searchConcurrency = 4
+    /// How many searches that nothing needs any more are kept, with the tokens of their nodes.
+    public var idleSearchLimit = 8
+    /// How long a search that nothing needs any more is kept.
+    public var idleSearchTime: Duration = .seconds(60)
     /// Nodes that are asked to report new values.
     public var listenTargets = 4
     /// How many nodes must have answered before slow ones are given up.

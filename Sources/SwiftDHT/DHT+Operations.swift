@@ -98,7 +98,7 @@ extension DHT {
 
     /// Registers an operation; reports a refusal.
     private mutating func open(_ id: OperationID, _ operation: Operation, at now: Instant) -> Bool {
-        if operations[id]?.isLingering == true { end(id) }
+        if operations[id]?.isLingering == true { end(id, at: now) }
         guard operations[id] == nil else {
             outbox.append(.ignored(.operationIdentifier))
             return false
@@ -122,7 +122,7 @@ extension DHT {
 
     mutating func operationTimedOut(_ id: OperationID, at now: Instant) {
         guard let operation = operations[id] else { return }
-        guard !operation.isLingering else { return end(id) }
+        guard !operation.isLingering else { return end(id, at: now) }
         let outcome: Outcome =
             operation.answers > 0
             ? .completed(nodes: operation.answers) : operation.families.isEmpty ? .noNodes : .failed
@@ -140,23 +140,23 @@ extension DHT {
             outbox.append(.finished(id, outcome))
             return timers.set(.operation(id), at: now.advanced(by: configuration.lingering))
         }
-        if !operation.isLasting { leaveSearches(id) }
+        if !operation.isLasting { leaveSearches(id, at: now) }
         reportEndIfDue(of: id, at: now)
     }
 
-    private mutating func leaveSearches(_ id: OperationID) {
+    private mutating func leaveSearches(_ id: OperationID, at now: Instant) {
         guard let operation = operations[id] else { return }
         for family in operation.families {
             let key = SearchKey(key: operation.key, family: family)
             guard searches[key] != nil else { continue }
             remove(id, from: key)
-            if searches[key]?.isIdle == true { closeSearch(key) }
+            if searches[key]?.isIdle == true { rest(key, at: now) }
         }
     }
 
     /// Forgets a put whose end was reported.
-    private mutating func end(_ id: OperationID) {
-        leaveSearches(id)
+    private mutating func end(_ id: OperationID, at now: Instant) {
+        leaveSearches(id, at: now)
         timers.cancel(.operation(id))
         operations[id] = nil
     }
@@ -171,10 +171,10 @@ extension DHT {
     }
 
     /// A put that was reported as done has nothing left to do in one family.
-    mutating func put(_ id: OperationID, isSpreadIn key: SearchKey) {
+    mutating func put(_ id: OperationID, isSpreadIn key: SearchKey, at now: Instant) {
         remove(id, from: key)
         operations[id]?.families.removeAll { $0 == key.family }
-        if operations[id]?.families.isEmpty == true { end(id) }
+        if operations[id]?.families.isEmpty == true { end(id, at: now) }
     }
 
     /// One family's search has nothing more to give to an operation.

@@ -6,7 +6,7 @@ internal import SansIO
 extension DHT {
     /// Makes sure that the search exists, filled with the closest nodes known.
     mutating func openSearch(_ key: SearchKey, at now: Instant) {
-        guard searches[key] == nil else { return }
+        guard searches[key] == nil else { return wake(key) }
         networks[key.family].searchKeys.insert(key.key, at: networks[key.family].searchPosition(of: key.key))
         var search = Search(key)
         refill(&search, at: now)
@@ -14,10 +14,31 @@ extension DHT {
     }
 
     mutating func closeSearch(_ key: SearchKey) {
+        wake(key)
         guard let search = searches.removeValue(forKey: key) else { return }
         networks[key.family].searchKeys.remove(at: networks[key.family].searchPosition(of: key.key))
         timers.cancel(.search(key))
         for node in search.nodes { for subscription in node.subscriptions { sockets[subscription.socket] = nil } }
+    }
+
+    /// Keeps a search that nothing needs any more for a while: whoever asked for a key often puts there next, and then needs
+    /// neither nodes nor tokens.
+    mutating func rest(_ key: SearchKey, at now: Instant) {
+        if let end = searches[key]?.idleUntil {
+            return end <= now ? closeSearch(key) : timers.set(.search(key), at: end)
+        }
+        guard configuration.idleSearchLimit > 0 else { return closeSearch(key) }
+        if idleSearches.count >= configuration.idleSearchLimit { closeSearch(idleSearches[0]) }
+        let end = now.advanced(by: configuration.idleSearchTime)
+        idleSearches.append(key)
+        searches[key]?.idleUntil = end
+        timers.set(.search(key), at: end)
+    }
+
+    private mutating func wake(_ key: SearchKey) {
+        guard searches[key]?.idleUntil != nil else { return }
+        searches[key]?.idleUntil = nil
+        idleSearches.removeAll { $0 == key }
     }
 
     /// Whether a search should look at all nodes known: now and then, and when most of those it had are dead.
@@ -131,9 +152,11 @@ extension DHT {
         for (operation, answers) in concluded {
             searchConcluded(operation, key.family, answers: answers, at: now)
         }
-        for put in puts where isSpread(put.id, in: key, at: now) { self.put(put.id, isSpreadIn: key) }
+        for put in puts where isSpread(put.id, in: key, at: now) {
+            self.put(put.id, isSpreadIn: key, at: now)
+        }
         guard let left = searches[key] else { return }
-        guard !left.isIdle else { return closeSearch(key) }
+        guard !left.isIdle else { return rest(key, at: now) }
         guard let next = nextStep(left, puts, at: now) else { return timers.cancel(.search(key)) }
         timers.set(.search(key), at: next)
     }

@@ -52,6 +52,8 @@ public struct DHT: Machine {
     var networks: Networks
     var pending: [UInt32: PendingRequest] = [:]
     var searches: [SearchKey: Search] = [:]
+    /// Searches that nothing needs any more, the longest idle first.
+    var idleSearches: [SearchKey] = []
     var operations: [OperationID: Operation] = [:]
     /// Our listens by key, as the local storage notifies them.
     var localListens: [InfoHash: [OperationID]] = [:]

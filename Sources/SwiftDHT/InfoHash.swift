@@ -59,15 +59,20 @@ public struct InfoHash: Hashable, Sendable {
 
     /// Writes the identifier as `bin`.
     func write(to writer: inout MessagePackWriter) {
-        writer.writeBinaryHeader(Self.byteCount)
-        writeRaw(to: &writer)
+        writer.write(upTo: 2 + Self.byteCount) { output in
+            output.append(0xC4)
+            output.append(UInt8(Self.byteCount))
+            append(to: &output)
+        }
     }
 
-    /// Writes the 20 bytes as a part of a longer `bin`.
-    func writeRaw(to writer: inout MessagePackWriter) {
-        writer.write(raw: high)
-        writer.write(raw: middle)
-        writer.write(raw: low)
+    /// Appends the 20 bytes, as a part of something longer.
+    @inline(__always)
+    @_lifetime(output: copy output)
+    func append(to output: inout OutputSpan<UInt8>) {
+        output.append(bigEndian: high)
+        output.append(bigEndian: middle)
+        output.append(bigEndian: low)
     }
 
     /// The XOR distance to `other`; compare distances with `<`.

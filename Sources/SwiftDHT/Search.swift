@@ -22,6 +22,8 @@ struct Search: Sendable {
     /// Whether the search fills the routing table around our own identifier.
     var isForTable = false
     var refilled: Instant?
+    /// When it is forgotten, while nothing needs it.
+    var idleUntil: Instant?
 
     init(_ key: SearchKey) { self.key = key }
 

@@ -14,6 +14,8 @@ struct InstantTests {
         #expect(Instant.zero.advanced(by: .seconds(Int64.max)) == last)
         #expect(Instant.zero.advanced(by: .seconds(Int64.min)) == first)
         #expect(first.duration(to: last) == .nanoseconds(Int64.max) + .nanoseconds(Int64.max) + .nanoseconds(1))
+        #expect(last.rewound(by: .nanoseconds(-1)) == last && first.rewound(by: .nanoseconds(1)) == first)
+        #expect(Instant.zero.rewound(by: .milliseconds(3)) == Instant(nanoseconds: -3_000_000))
     }
 
     @Test("differences and order agree")

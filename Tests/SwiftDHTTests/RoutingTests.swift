@@ -3,6 +3,38 @@ import Testing
 
 @testable import SwiftDHT
 
+/// What a node owes us.
+@Suite struct OwedRequestTests {
+    private let node = KnownNode(id: InfoHash(hashing: "peer"), endpoint: Endpoint(.v4(0x0A00_0002), port: 1))
+
+    /// A node with `count` unanswered requests, and their transactions in the order in which they were sent.
+    private func asked(_ count: Int) -> (dht: DHT, transactions: [UInt32]) {
+        var dht = DHT(id: InfoHash(hashing: "node"), clock: World.clock, random: .seeded(1))
+        dht.learn(node, .named, isClient: false, at: .zero)
+        let transactions = (0..<count).compactMap { _ in dht.request(.ping, to: node, purpose: .ping, at: .zero) }
+        return (dht, transactions)
+    }
+
+    @Test(arguments: [[0], [1], [2], [0, 1], [1, 0], [1, 2], [2, 1], [0, 2], [0, 1, 2], [2, 1, 0]])
+    func whatIsAnsweredInAnyOrderIsOwedNoMore(answered: [Int]) {
+        var (dht, transactions) = asked(3)
+        #expect(dht.requestsOwed(by: node.id, .v4) == transactions)
+        for index in answered { #expect(dht.drop(transactions[index]) != nil) }
+        let left = transactions.indices.filter { !answered.contains($0) }.map { transactions[$0] }
+        #expect(dht.requestsOwed(by: node.id, .v4) == left)
+        #expect(dht.networks[.v4].nodes[node.id]?.isIdle == left.isEmpty)
+        let next = dht.request(.ping, to: node, purpose: .ping, at: .zero)
+        #expect(dht.requestsOwed(by: node.id, .v4) == left + [next].compactMap { $0 })
+    }
+
+    @Test func aDeadNodeOwesNothing() {
+        var (dht, transactions) = asked(5)
+        _ = dht.drop(transactions[2])
+        dht.expireNode(node.id, .v4, at: .zero)
+        #expect(dht.requestsOwed(by: node.id, .v4).isEmpty && dht.pending.isEmpty)
+    }
+}
+
 /// How long to wait for an answer.
 @Suite struct RoundTripTests {
     private func wait(_ roundTrip: RoundTrip, others: RoundTrip = RoundTrip()) -> Duration {

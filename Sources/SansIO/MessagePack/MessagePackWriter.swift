@@ -64,6 +64,13 @@ public struct MessagePackWriter: Sendable {
         writer.write(bytes)
     }
 
+    /// Writes up to `limit` bytes of MessagePack in one go; `body` appends them.
+    @inlinable
+    @inline(__always)
+    public mutating func write(upTo limit: Int, _ body: (inout OutputSpan<UInt8>) -> Void) {
+        writer.write(upTo: limit, body)
+    }
+
     /// Writes the big-endian bytes of an integer as a part of what a header announced.
     @inlinable
     public mutating func write<T: FixedWidthInteger>(raw value: T) { writer.write(value) }
@@ -72,13 +79,10 @@ public struct MessagePackWriter: Sendable {
     @inlinable
     public mutating func write(ascii word: UInt64) {
         let count = (71 - word.leadingZeroBitCount) / 8
-        switch count {
-        case 1: writer.write(0xA100 | UInt16(truncatingIfNeeded: word))
-        case 3: writer.write(0xA300_0000 | UInt32(truncatingIfNeeded: word))
-        default:
-            writer.write(0xA0 | UInt8(truncatingIfNeeded: count))
+        writer.write(upTo: 9) { output in
+            output.append(0xA0 | UInt8(truncatingIfNeeded: count))
             for index in stride(from: count - 1, through: 0, by: -1) {
-                writer.write(UInt8(truncatingIfNeeded: word >> UInt64(8 * index)))
+                output.append(UInt8(truncatingIfNeeded: word >> UInt64(8 * index)))
             }
         }
     }

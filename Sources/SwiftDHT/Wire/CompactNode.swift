@@ -36,11 +36,15 @@ package struct CompactNode: Hashable, Sendable {
 
     /// Writes a list of one family's nodes.
     static func write(_ nodes: [CompactNode], family: IPAddress.Family, to writer: inout MessagePackWriter) {
-        writer.writeBinaryHeader(nodes.count * (InfoHash.byteCount + family.byteCount + 2))
-        for node in nodes {
-            node.id.writeRaw(to: &writer)
-            node.endpoint.address.writeRaw(to: &writer)
-            writer.write(raw: node.endpoint.port)
+        let size = nodes.count * (InfoHash.byteCount + family.byteCount + 2)
+        writer.writeBinaryHeader(size)
+        // Room for nodes of either family, so that none that is out of place overruns it.
+        writer.write(upTo: nodes.count * (InfoHash.byteCount + IPAddress.Family.v6.byteCount + 2)) { output in
+            for index in nodes.indices {
+                nodes[index].id.append(to: &output)
+                nodes[index].endpoint.address.append(to: &output)
+                output.append(bigEndian: nodes[index].endpoint.port)
+            }
         }
     }
 }
@@ -48,16 +52,21 @@ package struct CompactNode: Hashable, Sendable {
 extension IPAddress {
     /// Writes the address as `bin`.
     func write(to writer: inout MessagePackWriter) {
-        writer.writeBinaryHeader(family.byteCount)
-        writeRaw(to: &writer)
+        writer.write(upTo: 18) { output in
+            output.append(0xC4)
+            output.append(UInt8(family.byteCount))
+            append(to: &output)
+        }
     }
 
-    fileprivate func writeRaw(to writer: inout MessagePackWriter) {
+    @inline(__always)
+    @_lifetime(output: copy output)
+    fileprivate func append(to output: inout OutputSpan<UInt8>) {
         switch self {
-        case .v4(let word): writer.write(raw: word)
+        case .v4(let word): output.append(bigEndian: word)
         case .v6(let high, let low):
-            writer.write(raw: high)
-            writer.write(raw: low)
+            output.append(bigEndian: high)
+            output.append(bigEndian: low)
         }
     }
 }

@@ -13,16 +13,22 @@ extension Packet {
     package init(decoding bytes: [UInt8]) throws(WireError) { try self.init(bytes.span) }
 }
 
-/// The outer map of a datagram, with the bodies still unread: how they read depends on keys that may come later.
+/// The outer map of a datagram. What its body means depends on keys that may come later.
 private struct Envelope {
+    /// Which key the body was found under.
+    private enum BodyKey {
+        case arguments
+        case reply
+    }
+
     var transaction: UInt32 = 0
     var network: UInt32 = 0
     var isClient = false
     var agent = ""
     private var kind: UInt8?
     private var method: Key.Method?
-    private var arguments: Range<Int>?
-    private var reply: Range<Int>?
+    private var body: Body?
+    private var bodyKey: BodyKey?
     private var error: Range<Int>?
     private var fragments: Range<Int>?
     private var update: Range<Int>?
@@ -39,8 +45,9 @@ private struct Envelope {
             case .network: network = try reader.readInteger()
             case .client: isClient = try reader.readBoolean()
             case .query: method = Key.Method(try reader.takeString())
-            case .arguments: arguments = try reader.skipRange()
-            case .reply: reply = try reader.skipRange()
+            case .arguments where bodyKey == .reply: try reader.skip()
+            case .arguments: (body, bodyKey) = (try Body(from: &reader), .arguments)
+            case .reply: (body, bodyKey) = (try Body(from: &reader), .reply)
             case .error: error = try reader.skipRange()
             case .priority: fragments = try reader.skipRange()
             case .update: update = try reader.skipRange()
@@ -61,22 +68,25 @@ private struct Envelope {
 
     /// What the datagram says, by the order in which releases look at the keys.
     func message(in bytes: Span<UInt8>) throws(WireError) -> Packet.Message {
-        if let error { return try failure(bytes.extracting(error), in: bytes) }
-        if let reply { return .reply(try Body(bytes.extracting(reply)).reply()) }
+        if let error { return try failure(bytes.extracting(error)) }
+        if let body, bodyKey == .reply { return .reply(try body.reply()) }
         if let fragments { return .fragments(try Fragment.list(bytes.extracting(fragments))) }
-        if let update { return .update(try Body(bytes.extracting(update)).legacyUpdate()) }
-        guard kind ?? UInt8(ascii: "q") == UInt8(ascii: "q"), let arguments else { throw .malformed(.envelope, at: 0) }
+        if let update {
+            var reader = MessagePackReader(bytes.extracting(update))
+            return .update(try Body(from: &reader).legacyUpdate())
+        }
+        guard kind ?? UInt8(ascii: "q") == UInt8(ascii: "q"), let body else { throw .malformed(.envelope, at: 0) }
         guard let method else { throw .malformed(.method, at: 0) }
-        return .request(try Body(bytes.extracting(arguments)).request(method))
+        return .request(try body.request(method))
     }
 
-    private func failure(_ list: Span<UInt8>, in bytes: Span<UInt8>) throws(WireError) -> Packet.Message {
-        guard let reply else { throw .malformed(.sender, at: 0) }
+    private func failure(_ list: Span<UInt8>) throws(WireError) -> Packet.Message {
+        guard let body, bodyKey == .reply else { throw .malformed(.sender, at: 0) }
         var reader = MessagePackReader(list)
         guard try reader.readArrayHeader() == 2 else { throw .malformed(.errorCode, at: 0) }
         let code: UInt64 = try reader.readInteger()
         let text = try reader.readString()
-        return .failure(code: code, text: text, sender: try Body(bytes.extracting(reply)).requiredSender())
+        return .failure(code: code, text: text, sender: try body.requiredSender())
     }
 }
 
@@ -106,8 +116,8 @@ private struct Body {
     private var expired: [Value.ID] = []
     private var refreshed: [Value.ID] = []
 
-    init(_ bytes: Span<UInt8>) throws(WireError) {
-        var reader = MessagePackReader(bytes)
+    @_lifetime(reader: copy reader)
+    init(from reader: inout MessagePackReader) throws(WireError) {
         for _ in 0..<(try reader.readMapHeader()) {
             guard let name = try reader.readKey() else {
                 try reader.skip()
