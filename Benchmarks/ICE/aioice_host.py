@@ -3,7 +3,9 @@
 
     aioice_host.py [--stun ADDRESS:PORT] [--turn ADDRESS:PORT] [--relay-only]
 
-User and password of the TURN server are `user` and `pass`.
+User and password of the TURN server are `user` and `pass`. It knows one command more:
+
+    publish TAG A NAME ADDRESS       done TAG 1; answers questions of multicast DNS about the name
 """
 
 import argparse
@@ -14,6 +16,7 @@ import sys
 import time
 
 import aioice
+import aioice.mdns
 
 HEARD_LIMIT = 64
 
@@ -21,6 +24,7 @@ HEARD_LIMIT = 64
 class Host:
     def __init__(self, options):
         self.connections, self.received, self.heard, self.tasks = {}, {}, {}, set()
+        self.names = None
         self.options = {"stun_server": options.stun, "turn_server": options.turn}
         if options.turn:
             self.options |= {"turn_username": "user", "turn_password": "pass"}
@@ -56,6 +60,10 @@ class Host:
             self.received[name] = 0
             self.keep(self.listen(name))
             self.say("done", tag, 1, passed())
+        elif verb == "publish":
+            self.names = self.names or await aioice.mdns.create_mdns_protocol()
+            await self.names.publish(words[0], words[1])
+            self.say("done", tag, 1)
         elif verb == "pair":
             pair = self.connections[name]._nominated.get(1)
             if pair:

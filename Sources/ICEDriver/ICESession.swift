@@ -38,6 +38,8 @@ public final class ICESession {
         transports: (configuration.usesUDP ? [.udp] : []) + (configuration.usesTCP ? [.tcp] : []), in: surroundings,
         handlers: networkHandlers())
     private lazy var alarm = Alarm(on: loop) { [unowned self] in advance() }
+    /// Once a name was to be resolved.
+    private var names: LocalNames?
     private var waiting: [ICEAgent.Effect] = []
     private var isPerforming = false
     private var hasBegun = false
@@ -104,6 +106,13 @@ public final class ICESession {
         perform(agent.start(remote: remote, peer: peer, at: loop.now))
     }
 
+    /// Takes a candidate line of the peer's description, or one it told later; a `.local` name in it is asked for on our
+    /// links (RFC 6762), and other names are refused.
+    public func addRemoteCandidate(_ line: Candidate.Line) {
+        guard !isClosed else { return }
+        perform(agent.addRemoteCandidate(line, at: loop.now))
+    }
+
     /// Takes candidates the peer told later.
     public func addRemoteCandidates(_ candidates: [Candidate]) {
         guard !isClosed else { return }
@@ -121,6 +130,7 @@ public final class ICESession {
 
     private func closeSockets() {
         alarm.set(nil)
+        names?.close()
         network.close()
         surroundings.close()
     }
@@ -224,14 +234,22 @@ public final class ICESession {
         case .completed: handlers.completed()
         case .lost(let component): lost(component)
         case .permit(let address, let base): network.permit(address, on: base)
-        case .resolve(let host):
-            // Multicast DNS is not spoken yet; the peer's own check may tell the address.
-            perform(agent.resolved(host, to: [], at: loop.now))
+        case .resolve(let host): resolve(host)
         case .failed(let failure):
             forgetRoutes()
             handlers.failed(failure)
         case .ignored: counters.ignored += 1
         }
+    }
+
+    private func resolve(_ host: String) {
+        let asking =
+            names
+            ?? LocalNames(on: loop, batch: batch) { [unowned self] name, addresses in
+                perform(agent.resolved(name, to: addresses, at: loop.now))
+            }
+        names = asking
+        asking.resolve(host)
     }
 
     private func send(_ bytes: [UInt8], from base: Endpoint, to peer: Endpoint) {

@@ -111,6 +111,8 @@ final class RelayDriver {
     func close() {
         guard !isClosing else { return }
         isClosing = true
+        for stream in connections.values { stream.close() }
+        connections = [:]
         loop.schedule(at: loop.now.advanced(by: race.configuration.releasePatience + .milliseconds(100))) {
             // The race ends earlier; this only outlives it.
             withExtendedLifetime(self) {}

@@ -31,12 +31,13 @@ final class ServerStream {
                 closed: { [weak self] _ in self?.end(because: nil) }))
     }
 
-    /// Sends bytes; `false` when the server reads so slowly that it is as good as gone.
+    /// Sends bytes; `false` when the connection broke, or the server reads so slowly that it is as good as gone.
     func write(_ bytes: [UInt8]) -> Bool {
         guard let tls else { return (try? stream.write(bytes)) != nil }
-        var isWritten = true
-        for case .send(let record) in tls.send(bytes) where (try? stream.write(record)) == nil { isWritten = false }
-        return isWritten
+        return tls.send(bytes).allSatisfy { effect in
+            guard case .send(let record) = effect else { return false }
+            return (try? stream.write(record)) != nil
+        }
     }
 
     /// Ends the connection.

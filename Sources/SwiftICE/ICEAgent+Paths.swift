@@ -13,7 +13,7 @@ extension ICEAgent {
             $0.base == base.endpoint && $0.candidate.transport.isTCP == (base.transport == .tcp)
         }
         locals.removeAll { gone.contains($0) }
-        permissions.removeAll { $0.base == base.endpoint && base.transport == .udp }
+        permissions.removeAll { $0.base == base.endpoint && base.kind == .relayed }
         earlyChecks.removeAll {
             if case .datagram(base.endpoint, _) = $0.path { base.transport == .udp } else { false }
         }

@@ -33,8 +33,8 @@ struct DatagramSocketTests {
         }
     }
 
-    @Test("neighbours of one length arrive one by one, whole, and at their own destinations")
-    func trains() async throws {
+    @Test("neighbours of one length arrive one by one, whole, and at their own destinations", arguments: [false, true])
+    func trains(acceptingThem: Bool) async throws {
         try await withLoop { loop in
             let bench = Bench(on: loop)
             // Trains of several lengths, cut short by a shorter one, a longer one, another destination, and too long ones.
@@ -44,6 +44,7 @@ struct DatagramSocketTests {
                 let sockets = try (0..<2).map { _ in try DatagramSocket(bindingTo: loopback(.v4)) }
                 let arrived = Box<[[[UInt8]]]>([[], []])
                 for (index, socket) in sockets.enumerated() {
+                    if acceptingThem { socket.acceptTrains() }
                     try socket.receive(on: loop, into: DatagramBatch(slots: 8)) { bytes, _ in
                         arrived.value[index].append([UInt8](bytes))
                         if arrived.value.allSatisfy({ $0.count == sent.count }) { done(arrived.value) }
@@ -60,12 +61,13 @@ struct DatagramSocketTests {
         }
     }
 
-    @Test("datagrams longer than a slot are dropped and counted; the others arrive")
-    func truncation() async throws {
+    @Test("datagrams longer than a slot are dropped and counted; the others arrive", arguments: [false, true])
+    func truncation(acceptingTrains: Bool) async throws {
         try await withLoop { loop in
             let bench = Bench(on: loop)
             let counters: DatagramSocket.Counters = try await bench.wait { done in
                 let socket = try DatagramSocket(bindingTo: loopback(.v4))
+                if acceptingTrains { socket.acceptTrains() }
                 try socket.receive(on: loop, into: DatagramBatch(slots: 2, slotSize: 64)) { bytes, _ in
                     if bytes.count == 3 { loop.schedule(at: loop.now) { done(socket.counters) } }
                 }
@@ -74,6 +76,30 @@ struct DatagramSocketTests {
             }
             #expect(counters.received == 3)
             #expect(counters.truncated == 2)
+        }
+    }
+
+    @Test("a train is not delivered further once its socket was closed")
+    func closingInTheMiddleOfATrain() async throws {
+        try await withLoop { loop in
+            let bench = Bench(on: loop)
+            let received: Int = try await bench.wait { done in
+                let socket = try DatagramSocket(bindingTo: loopback(.v4))
+                socket.acceptTrains()
+                var count = 0
+                try socket.receive(on: loop, into: DatagramBatch()) { _, _ in
+                    count += 1
+                    if count == 3 { socket.close() }
+                    if count == 1 {
+                        loop.schedule(at: loop.now.advanced(by: .milliseconds(20))) { done(count) }
+                    }
+                }
+                let client = try DatagramSocket(bindingTo: loopback(.v4))
+                let contents = (0..<10).map { pattern(100, seed: $0) }
+                #expect(try client.send(contents, to: socket.localEndpoint, through: DatagramBatch()) == 10)
+                return [socket, client]
+            }
+            #expect(received == 3)
         }
     }
 

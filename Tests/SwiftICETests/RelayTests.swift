@@ -93,6 +93,40 @@ struct RelayTests {
         #expect(network.agents[0].checkList.pairs.contains { $0.local.kind == .relayed && $0.state == .failed })
     }
 
+    @Test("a relay of connections waits for peers and reaches passive ones, and lets those through who only connect")
+    func connections() {
+        var agent = agent()
+        let relay = ICEAgent.Base(component: 1, endpoint: Self.relayed, transport: .tcp, kind: .relayed)
+        let listener = ICEAgent.Base(component: 1, endpoint: Self.host.endpoint, transport: .tcp)
+        for base in [listener, relay] { _ = agent.addBase(base, at: .zero) }
+        _ = agent.take(.seen(IPAddress("198.51.100.1")!, base: listener), at: .zero)
+        let told = agent.localCandidates.map { candidate in
+            candidate.jamiLine.split(separator: " ").dropFirst(4).joined(separator: " ")
+        }
+        #expect(
+            Set(told) == [
+                "192.0.2.1 5000 typ host tcptype passive", "192.0.2.1 9 typ host tcptype active",
+                "198.51.100.1 9 typ srflx tcptype active", "9.9.9.1 6000 typ relay tcptype passive",
+                "9.9.9.1 9 typ relay tcptype active",
+            ])
+        let lines = [
+            "S1 1 TCP 1694498815 198.51.100.2 9 typ srflx tcptype active",
+            "R1 1 TCP 16777215 9.9.9.2 7000 typ relay tcptype passive",
+        ]
+        var effects = agent.start(remote: remote(lines), at: .zero)
+        while let deadline = agent.deadline, deadline < .zero.advanced(by: .seconds(1)) {
+            effects += agent.advance(to: deadline)
+        }
+        for address in ["198.51.100.2", "9.9.9.2"] {
+            #expect(effects.contains(.permit(IPAddress(address)!, on: Self.relayed)))
+        }
+        let opened = effects.compactMap { if case .connect(_, let from, let to) = $0 { "\(from) \(to)" } else { nil } }
+        #expect(Set(opened) == ["192.0.2.1:0 9.9.9.2:7000", "9.9.9.1:0 9.9.9.2:7000"])
+        #expect(agent.accept(on: Self.relayed, from: Endpoint("198.51.100.2:4444")!, at: .zero) != nil)
+        _ = agent.take(.gone(relay), at: .zero)
+        #expect(agent.permissions.isEmpty && agent.accept(on: Self.relayed, from: Self.relayed, at: .zero) == nil)
+    }
+
     @Test("relay-only shows and uses nothing but relays")
     func relayOnly() {
         var agent = agent(.relayOnly)

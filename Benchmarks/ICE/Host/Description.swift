@@ -13,7 +13,7 @@ enum Description {
     }
 
     /// Reads the strings in their order: nothing in them is ever escaped.
-    static func read(hex: Substring) -> SessionDescription? {
+    static func read(hex: Substring) -> (description: SessionDescription, named: [Candidate.Line])? {
         guard let bytes = Hexadecimal.decode(hex) else { return nil }
         let strings = String(decoding: bytes, as: UTF8.self).split(separator: "\"", omittingEmptySubsequences: false)
             .enumerated().filter { !$0.offset.isMultiple(of: 2) }.map(\.element)
@@ -24,9 +24,9 @@ enum Description {
             let credentials = Credentials(fragment: fragment, password: password),
             let first = strings.firstIndex(of: "candidates")
         else { return nil }
-        let lines = strings[(first + 1)...]
-        return SessionDescription(
-            credentials: credentials, candidates: lines.compactMap { Candidate.parse(line: $0).candidate })
+        let lines = strings[(first + 1)...].map { Candidate.parse(line: $0) }
+        let named = lines.filter { if case .named = $0 { true } else { false } }
+        return (SessionDescription(credentials: credentials, candidates: lines.compactMap(\.candidate)), named)
     }
 }
 

@@ -126,7 +126,8 @@ final class Host {
     private func connect(_ tag: Substring, _ guest: Guest?, _ text: Substring, at now: Instant) {
         guard let guest, let remote = Description.read(hex: text) else { return say("done", tag, 0) }
         guest.connecting = (tag, now)
-        guest.session?.connect(to: remote)
+        guest.session?.connect(to: remote.description)
+        for line in remote.named { guest.session?.addRemoteCandidate(line) }
     }
 
     private func answer(_ guest: Guest?, _ result: Int) {

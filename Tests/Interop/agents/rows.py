@@ -51,6 +51,8 @@ class Way:
     # Which TCP candidates of our side and of the other are told.
     roles: tuple = (None, None)
     stays: bool = False
+    # Ours is told a name for the other side's address, and the other side wrong ports of ours: only the name leads there.
+    named: bool = False
 
 
 RESTRICTED = "portrestricted+portrestricted"
@@ -73,12 +75,24 @@ WAYS = {
     "tcp-we-connect": Way(
         "TCP on one link; ours is active, the other side passive", "portrestricted+same", ("--tcp", "--tcp"),
         (HOST | {"prflx"}, HOST), (HOST, HOST | {"prflx"}), "tcp", ("active", "passive")),
+    "tcp-relay": Way(
+        "TCP, each over a relay alone (RFC 6062)", RESTRICTED, (f"--tcp {RELAYED}", f"--tcp {RELAYED}"),
+        (RELAY, RELAY | {"prflx"}), (RELAY, RELAY | {"prflx"}), "tcp"),
+    "tcp-one-relay": Way(
+        "TCP, ours over a relay alone, the other side behind a NAT", "symmetric+symmetric",
+        (f"--tcp {RELAYED}", f"--tcp --turn {SERVER}:3478"), (RELAY, RELAY | REFLEXIVE),
+        (HOST | RELAY | REFLEXIVE, RELAY), "tcp"),
+    "named": Way(
+        "on one link, where ours knows a .local name only", "portrestricted+same", ("", ""), (HOST, HOST),
+        (HOST, REFLEXIVE), named=True),
     "stays": Way(
         f"behind two NATs, {STAY_SECONDS} s without data: longer than a path is kept that fails its consent checks",
         RESTRICTED, (STUN, STUN), (SEEN, REFLEXIVE), (SEEN, REFLEXIVE), stays=True),
 }
+# Ways that no other implementation has: there both sides are ours.
+OURS = {"tcp-relay", "tcp-one-relay"}
 # What an implementation does not have.
-LACKING = {"aioice": {"tcp-they-connect", "tcp-we-connect"}}
+LACKING = {"aioice": {"tcp-they-connect", "tcp-we-connect"}, "libnice": {"named"}}
 
 
 @dataclass(frozen=True)
@@ -92,9 +106,10 @@ class Row:
         return f"{self.other}-{self.way}-{'we' if self.is_ours_controlling else 'they'}-control"
 
 
-def rows(others):
-    for way, other, controls in itertools.product(WAYS, others, (True, False)):
-        if way not in LACKING.get(other, ()) and (controls or not WAYS[way].stays):
+def rows(ours, others):
+    for way, other, controls in itertools.product(WAYS, [ours, *others], (True, False)):
+        is_for_both = (other == ours) == (way in OURS)
+        if is_for_both and way not in LACKING.get(other, ()) and (controls or not WAYS[way].stays):
             yield Row(other, way, controls)
 
 
@@ -115,6 +130,24 @@ def open_both(sides, roles, tcp_roles):
         side.process.stdin.flush()
     told = [side.await_all([tag]) for side, tag in zip(sides, tags)]
     return [only(answers[0][1], role) for answers, role in zip(told, tcp_roles)]
+
+
+def misled(description):
+    """The description with ports where nobody is: an agent that knows of no candidate gives up at once."""
+    read = json.loads(bytes.fromhex(description))
+    words = [line.split() for line in read["candidates"]]
+    read["candidates"] = [" ".join([*line[:5], "9", *line[6:]]) for line in words]
+    return json.dumps(read).encode().hex()
+
+
+def named(description, side):
+    """The description with a name in place of the address, which the side answers for."""
+    read = json.loads(bytes.fromhex(description))
+    words = [line.split() for line in read["candidates"]]
+    name = f"swiftlet-{os.getpid()}.local"
+    side.do("publish", "it", name, words[0][4])
+    read["candidates"] = [" ".join([*line[:4], name, *line[5:]]) for line in words]
+    return json.dumps(read).encode().hex()
 
 
 def connect(sides, descriptions):
@@ -180,6 +213,8 @@ def play(row, built, commands):
     try:
         roles = ("controlling", "controlled")
         descriptions = open_both(hosts, roles if row.is_ours_controlling else roles[::-1], way.roles)
+        if way.named:
+            descriptions = [misled(descriptions[0]), named(descriptions[1], hosts[1])]
         connected = connect(hosts, descriptions)
         pairs = [selected(side) for side in hosts]
         judge_pair(pairs[0], way.ours, way.transport, "ours")
@@ -266,21 +301,22 @@ def main():
     parser.add_argument("--json")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
-    (_, ours), *others = [side.partition("=")[::2] for side in options.sides]
-    others, figures, failures = dict(others), {}, 0
-    wanted = [row for row in rows(others)
+    commands = dict(side.partition("=")[::2] for side in options.sides)
+    ours, *others = commands
+    figures, failures = {}, 0
+    wanted = [row for row in rows(ours, others)
               if (not options.rows or row.name in options.rows) and not (options.quick and WAYS[row.way].stays)]
     for _ in range(options.rounds):
         for topology, group in itertools.groupby(
                 sorted(wanted, key=lambda row: WAYS[row.way].topology), lambda row: WAYS[row.way].topology):
             with lab.Lab(*lab.read_topology(topology)) as built:
                 for row in group:
-                    failures += try_row(row, built, (ours, others[row.other]), figures)
+                    failures += try_row(row, built, (commands[ours], commands[row.other]), figures)
     servers = [name for name in SERVERS if not options.rows or name in options.rows]
     if servers:
         with lab.Lab(*lab.read_topology("public+public")) as built:
             for name in servers:
-                failures += judged(name, lambda name=name: ask(name, built, ours)) is None
+                failures += judged(name, lambda name=name: ask(name, built, commands[ours])) is None
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(figures, file, indent=1)
