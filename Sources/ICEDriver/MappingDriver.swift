@@ -11,6 +11,10 @@ final class MappingDriver {
     /// Who wants each mapping.
     private var owners: [PortMapper.MappingID: (PortMapping?) -> Void] = [:]
     private var streams: [PortMapper.ConnectionID: StreamSocket] = [:]
+    /// When the gateway was asked first.
+    private let began: Instant
+    /// Whether the gateway answers in one of the ways.
+    private var isAvailable = false
     private var isClosing = false
     private lazy var alarm = Alarm(on: loop) { [weak self] in
         guard let self else { return }
@@ -23,6 +27,7 @@ final class MappingDriver {
         self.loop = loop
         self.socket = socket
         self.client = client.with(port: 0)
+        began = loop.now
         mapper = PortMapper(client: client.address, gateway: Endpoint(gateway, port: 0), random: .system)
         let received: (Span<UInt8>, Endpoint) -> Void = { [weak self] bytes, source in
             guard let self else { return }
@@ -30,6 +35,12 @@ final class MappingDriver {
         }
         guard (try? socket.receive(on: loop, into: batch, received)) != nil else { return nil }
         perform(mapper.start(at: loop.now))
+    }
+
+    /// Until when a session that began at `start` waits for mappings. Most gateways map nothing and say nothing: one that
+    /// has not answered in time to the first session keeps no other waiting.
+    func deadline(since start: Instant, patience: Duration) -> Instant {
+        (isAvailable ? start : began).advanced(by: patience)
     }
 
     /// Asks for a mapping of a port; `told` is called whenever it stands or changes, or with `nil` when it cannot be had
@@ -80,7 +91,9 @@ final class MappingDriver {
         case .mapped(let id, let mapping): if !isClosing { owners[id]?(mapping) }
         case .failed(let id, _): if !isClosing { owners[id]?(nil) }
         case .closed: end()
-        case .available, .lost, .ignored: break
+        case .available: isAvailable = true
+        case .lost: isAvailable = false
+        case .ignored: break
         }
     }
 

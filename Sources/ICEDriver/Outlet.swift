@@ -38,7 +38,8 @@ final class Outlet {
     private var views: [View] = []
     private var questions: [Question] = []
     private var mappings: [(driver: MappingDriver, id: PortMapper.MappingID)] = []
-    private var openMappings = 0
+    /// Who is still to answer, once for each mapping.
+    private var awaitedGateways: [MappingDriver] = []
     private(set) var relay: RelayDriver?
     /// Where the TURN server sees our connections come from.
     private var seen: IPAddress?
@@ -62,8 +63,10 @@ final class Outlet {
 
     /// Whether an answer of a server, or a relay, is still to come.
     var awaitsServers: Bool { !questions.isEmpty || relay.map { !$0.isSettled } ?? false }
-    /// Whether a gateway is still to answer.
-    var awaitsGateways: Bool { openMappings > 0 }
+    /// Until when a session that began at `start` waits for gateways; `nil` when all have answered.
+    func gatewayDeadline(since start: Instant) -> Instant? {
+        awaitedGateways.map { $0.deadline(since: start, patience: configuration.mappingPatience) }.max()
+    }
     var hasRelay: Bool { relay.map { !$0.relayed.isEmpty } ?? false }
     /// Whether every socket that asked somebody has one answer at least.
     var knowsAddresses: Bool {
@@ -211,11 +214,13 @@ final class Outlet {
     /// Has the gateway map a port to a socket. One that is itself translated leads nowhere, and others tell the rest.
     private func map(_ base: Endpoint) {
         guard let driver = surroundings.gateway(of: base.address) else { return }
-        openMappings += 1
+        awaitedGateways.append(driver)
         var isOpen = true
         let id = driver.map(transport == .udp ? .udp : .tcp, port: base.port) { [weak self] mapping in
             guard let self, !isClosed else { return }
-            if isOpen { openMappings -= 1 }
+            if isOpen, let index = awaitedGateways.firstIndex(where: { $0 === driver }) {
+                awaitedGateways.remove(at: index)
+            }
             isOpen = false
             if let mapping, !mapping.isBehindAnotherNAT { learn(mapping.external, of: base, from: nil) }
             owner?.progressed()

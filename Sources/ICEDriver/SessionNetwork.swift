@@ -86,13 +86,11 @@ package final class SessionNetwork {
 
     private func finishIfDone() {
         guard case .gathering(let start) = phase else { return }
-        let configuration = surroundings.configuration
-        let waited = start.duration(to: surroundings.loop.now)
-        let waits = [
-            outlets.contains { $0.outlet.awaitsServers } ? patience : nil,
-            outlets.contains { $0.outlet.awaitsGateways } ? configuration.mappingPatience : nil,
-        ].compactMap(\.self).filter { $0 > waited }
-        guard waits.isEmpty else { return alarm.set(waits.min().map { start.advanced(by: $0) }) }
+        let now = surroundings.loop.now
+        var deadlines = outlets.compactMap { $0.outlet.gatewayDeadline(since: start) }
+        if outlets.contains(where: { $0.outlet.awaitsServers }) { deadlines.append(start.advanced(by: patience)) }
+        deadlines.removeAll { $0 <= now }
+        guard deadlines.isEmpty else { return alarm.set(deadlines.min()) }
         phase = .gathered
         alarm.set(nil)
         handlers.gathered()
