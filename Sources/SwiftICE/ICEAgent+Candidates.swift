@@ -158,6 +158,7 @@ extension ICEAgent {
                 effects.append(.ignored(.overLimit))
             }
         }
+        predict()
         return effects
     }
 
