@@ -82,7 +82,8 @@ let package = Package(
         .executableTarget(
             name: "Node",
             dependencies: [
-                "Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SecureChannel", "AudioFiles", "AudioDevices", "EventLoop",
+                "Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SecureChannel", "AudioFiles", "AudioDevices",
+                "EventLoop",
                 "MediaRTP", arguments, logging,
             ],
             swiftSettings: settings),
