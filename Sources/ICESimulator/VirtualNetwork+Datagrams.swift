@@ -17,8 +17,8 @@ struct Relay: Sendable {
 }
 
 extension VirtualNetwork {
-    /// Where everyone finds a STUN server.
-    private static let server = Endpoint(.v4(0x0808_0808), port: 3478)
+    /// Where everyone finds STUN servers.
+    private static let servers = [Endpoint(.v4(0x0808_0808), port: 3478), Endpoint(.v4(0x0808_0404), port: 3478)]
 
     /// Puts a NAT between a new network and another one, and returns the number of the new network.
     package mutating func addNAT(_ nat: NAT, external: IPAddress, in network: Int? = nil) -> Int {
@@ -42,8 +42,8 @@ extension VirtualNetwork {
     }
 
     /// Opens a mapping as a query to a STUN server would, and returns the address seen; `nil` when none arrives.
-    package mutating func mapped(_ base: ICEAgent.Base, side: Int) -> Endpoint? {
-        leave(side, base.endpoint, Self.server)?.source
+    package mutating func mapped(_ base: ICEAgent.Base, side: Int, server: Int = 0) -> Endpoint? {
+        leave(side, base.endpoint, Self.servers[server % Self.servers.count])?.source
     }
 
     mutating func transmit(_ bytes: [UInt8], side: Int, from: Endpoint, to: Endpoint) {
@@ -84,7 +84,8 @@ extension VirtualNetwork {
     private func isHere(_ address: IPAddress, _ network: Int?) -> Bool {
         places.contains { $0.address == address && $0.network == network }
             || boxes.contains { $0.external == address && $0.network == network }
-            || network == nil && (address == Self.server.address || relays.contains { $0.endpoint.address == address })
+            || network == nil && Self.servers.contains { $0.address == address }
+            || network == nil && relays.contains { $0.endpoint.address == address }
     }
 
     mutating func arrive(_ bytes: [UInt8], _ source: Endpoint, _ target: Endpoint, _ network: Int?) {

@@ -97,6 +97,10 @@ public struct Configuration: Hashable, Sendable {
     /// How many answers may come from elsewhere than their checks went to, until checks from new addresses are answered
     /// only.
     public var asymmetryLimit = 8
+    /// How many ports of a peer's NAT are guessed for each component, where that was agreed on.
+    public var predictionLimit = 8
+    /// How far two ports of a NAT may be apart that counts them up.
+    public var predictionStep = 4
     /// How many addresses may be let through on relays.
     public var permissionLimit = 64
     /// How many names of the peer may be under resolution.

@@ -157,6 +157,7 @@ extension ICEAgent {
                 effects.append(.ignored(.overLimit))
             }
         }
+        predict()
         return effects
     }
 

@@ -43,7 +43,7 @@ extension ICEAgent {
         validSince = Array(repeating: nil, count: components)
         asymmetries = Array(repeating: 0, count: components)
         transactions.removeAll { !$0.isConsent }
-        (triggered, earlyChecks, remotes, resolutions) = ([], [], [], [])
+        (triggered, earlyChecks, remotes, predictions, resolutions) = ([], [], [], [], [])
     }
 
     /// Gives up connections that are being opened; those that stand may carry the next checks or the current data.

@@ -50,6 +50,10 @@ extension ICEAgent {
         /// call starts on the first path found, moves to clearly better ones, and off paths that died. Only between
         /// agents of this kind; the agreement is the embedder's.
         public var renominates = false
+        /// Both sides agreed to guess the next ports of a NAT that counts them up, which leads to a direct path where only
+        /// a relay would be left. It sends a few checks to ports that may be another host's behind the same NAT, so it is
+        /// for agents of this kind that agreed to it.
+        public var predictsPorts = false
 
         /// A full agent that follows RFC 8445.
         public init() {}

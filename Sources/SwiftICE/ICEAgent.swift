@@ -54,6 +54,8 @@ public struct ICEAgent: Machine {
     var bases: [Base] = []
     var locals: [LocalCandidate] = []
     var remotes: [Candidate] = []
+    /// Those of them that were guessed.
+    var predictions: [Candidate] = []
     var checkList = CheckList()
     /// Pairs to check before all others (RFC 8445 §6.1.4.1).
     var triggered: [Int] = []

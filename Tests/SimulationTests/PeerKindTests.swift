@@ -91,7 +91,7 @@ enum PeerKind: CaseIterable, Sendable {
 
     // MARK: - Links that are kept
 
-    @Test(arguments: PeerKind.allCases.filter(\.keepsLinks), UInt64(711)...713)
+    @Test(arguments: PeerKind.allCases.filter(\.keepsLinks), UInt64(711)...712)
     func theNextCallTakesTheSameLink(kind: PeerKind, seed: UInt64) throws {
         let parties = try parties(.swiftlet, kind, seed: seed)
         try converse(parties)

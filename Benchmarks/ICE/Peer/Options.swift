@@ -4,7 +4,9 @@ import SansIO
 struct Options: Sendable {
     var usesTCP = false
     var mapsPorts = false
-    /// The addresses of the STUN and TURN server; user `user`, password `pass`.
+    /// Whether the next ports of a NAT that counts them up are guessed.
+    var predictsPorts = false
+    /// The addresses of the STUN and TURN server, the second one of IPv4 for guessing; user `user`, password `pass`.
     var servers = [IPAddress.v4(0x1400_000A), .v6(high: 0x2001_0DB8_000F_0000, low: 0x10)]
     var folder = ""
     var me = ""
@@ -19,6 +21,9 @@ struct Options: Sendable {
             switch option {
             case "--tcp": usesTCP = true
             case "--map": mapsPorts = true
+            case "--predict":
+                predictsPorts = true
+                servers.append(.v4(0x1400_000B))
             case "--server":
                 guard let address = words.first.flatMap({ IPAddress($0) }) else { return nil }
                 servers = [address]

@@ -15,19 +15,21 @@ DIRECT, RELAY, NONE = "direct", "relay", "none"
 
 @dataclass(frozen=True)
 class Cell:
-    """One network and one kind of session on it. Written TOPOLOGY[@delay=MS,jitter=MS,loss=PERCENT][:tcp]."""
+    """One network and one kind of session on it. Written TOPOLOGY[@delay=MS,jitter=MS,loss=PERCENT][:tcp|:predict]."""
 
     topology: str
     line: lab.Line = lab.Line()
     tcp: bool = False
     overlap: bool = False
+    predict: bool = False
 
     @property
     def name(self):
         line = [(key, getattr(self.line, field)) for key, field in
                 (("delay", "delay_ms"), ("jitter", "jitter_ms"), ("loss", "loss_percent"))]
         options = [f"{key}={value:g}" for key, value in line if value] + (["overlap"] if self.overlap else [])
-        return self.topology + ("@" + ",".join(options) if options else "") + (":tcp" if self.tcp else "")
+        session = ":tcp" if self.tcp else ":predict" if self.predict else ""
+        return self.topology + ("@" + ",".join(options) if options else "") + session
 
     @staticmethod
     def read(text):
@@ -37,7 +39,7 @@ class Cell:
         overlap = words.pop("overlap", None) is not None
         numbers = {key: float(value) for key, value in words.items()}
         line = lab.Line(numbers.get("delay", 0), numbers.get("jitter", 0), numbers.get("loss", 0))
-        return Cell(topology, line, transport == "tcp", overlap)
+        return Cell(topology, line, transport == "tcp", overlap, transport == "predict")
 
     @property
     def expected(self):
@@ -53,6 +55,8 @@ class Cell:
             return RELAY
         if 6 in families(a) & families(b):
             return DIRECT
+        if self.predict and any(counts(one) and behaviour(other)[0] == router.INDEPENDENT for one, other in ((a, b), (b, a))):
+            return DIRECT
         return DIRECT if reaches(a, b) or reaches(b, a) else RELAY
 
     @property
@@ -64,7 +68,7 @@ class Cell:
     def ways(self):
         """What else than UDP an agent needs for it."""
         a, b = lab.read_topology(self.topology)
-        return {"mapping"} if "igd" in a.flags | b.flags else set()
+        return ({"mapping"} if "igd" in a.flags | b.flags else set()) | ({"prediction"} if self.predict else set())
 
     def goal_ms(self, kind):
         """How soon both sides should be able to send: round trips between them and to the servers, and some slack."""
@@ -84,6 +88,11 @@ def families(side):
 
 def blocks_udp(side):
     return not side.flags.isdisjoint({"noudp", "only443"})
+
+
+def counts(side):
+    """Whether the ports of a side's NAT follow each other."""
+    return not side.carrier and side.kind in router.KINDS and router.KINDS[side.kind].ports == "sequential"
 
 
 def behaviour(side):
@@ -119,7 +128,7 @@ def grid():
     """Every kind against every kind over UDP, then what is special."""
     kinds = KINDS + BLOCKED
     pairs = [f"{a}+{b}" for index, a in enumerate(kinds) for b in kinds[index:]]
-    return [Cell.read(text) for text in pairs + SPECIAL + OVER_TCP]
+    return [Cell.read(text) for text in pairs + SPECIAL + GUESSED + OVER_TCP]
 
 
 SPECIAL = [
@@ -142,6 +151,9 @@ SPECIAL = [
     "portrestricted+symmetric@delay=25,jitter=3", "portrestricted+symmetric@delay=25,jitter=3,loss=10",
     "symmetric+symmetric@delay=25,jitter=3", "symmetric+symmetric@delay=25,jitter=3,loss=10",
 ]
+
+# Between agents that agreed to guess ports.
+GUESSED = ["portrestricted+sequential:predict", "linux+sequential:predict", "sequential+sequential:predict"]
 
 OVER_TCP = [
     "public+public:tcp", "public+portrestricted:tcp", "public+symmetric:tcp", "public+portrestricted/noudp:tcp",
