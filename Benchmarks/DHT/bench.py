@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures our DHT and OpenDHT 4.4.2 side by side, and prints one row a figure with the ratio of both.
 
-usage: bench.py [--quick] --python PYTHON HOST LOAD
+usage: bench.py [--quick] [--threads N] --python PYTHON HOST LOAD
 
 PYTHON has the opendht module, HOST and LOAD are dht-bench-host and dht-bench-load. Both sides are up at the same time and
 take turns, so that what else the machine does meets both; a ratio above 1 says that ours is better, whatever the row
@@ -146,7 +146,7 @@ class Bench:
         self.quick = arguments.quick
         here = pathlib.Path(__file__).resolve().parent
         self.stock = [arguments.python, str(here / "stock_host.py")]
-        self.commands = {"stock": self.stock, "ours": [arguments.host, str(os.cpu_count() or 1)]}
+        self.commands = {"stock": self.stock, "ours": [arguments.host, str(arguments.threads)]}
         self.load = arguments.load
         self.rows = Rows()
 
@@ -288,6 +288,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--quick", action="store_true", help="fewer rounds; figures that say only whether all works")
+    parser.add_argument("--threads", type=int, default=1, help="threads that our nodes share")
     parser.add_argument("--json", help="also write every sample to this file")
     parser.add_argument("--parts", default="answers,operations,deaths")
     parser.add_argument("host")
