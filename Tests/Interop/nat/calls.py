@@ -141,11 +141,9 @@ def describe(caller, listener):
     servers = {f"{address}:" for address in lab.SERVER}
     over_relay = lambda event: any(
         event[end].startswith(server) for end in ("rtpLocal", "rtpRemote") for server in servers)
-    control = caller.find("path-found")[0]
     return {
         "way": cells.RELAY if any(over_relay(events[-1]) for events in media) else cells.DIRECT,
-        "began": cells.RELAY if any(over_relay(events[0]) for events in media) else cells.DIRECT,
-        "control": control["transport"], "ring_ms": round(1000 * (at["ringing"] - at["dialing"])),
+        "control": caller.find("secured")[0]["version"], "ring_ms": round(1000 * (at["ringing"] - at["dialing"])),
         "heard_ms": round(1000 * (at["first-audio"] - at["answered"])),
     }
 
