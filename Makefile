@@ -2,7 +2,7 @@
 SECONDS ?= 60
 SEEDS ?= 10000
 
-.PHONY: demo test fuzz bench-parse bench-srtp bench-machine bench-dht bench-scale bench-ice format lint interop-opendht interop-accounts interop-jami interop-ice test-namespace test-lan test-sound nat-matrix nat-matrix-quick nat-check ice-seeds
+.PHONY: demo test fuzz bench-parse bench-srtp bench-machine bench-dht bench-scale bench-ice format lint interop-opendht interop-accounts interop-jami interop-ice test-namespace test-lan test-nat test-sound nat-matrix nat-matrix-quick nat-check ice-seeds
 
 demo:
 	@scripts/demo
@@ -29,6 +29,8 @@ test-namespace:
 	@scripts/test-namespace
 test-lan:
 	@scripts/test-lan
+test-nat:
+	@scripts/test-nat
 test-sound:
 	@scripts/test-sound
 nat-matrix:

@@ -50,8 +50,6 @@ package final class SessionNetwork {
         self.handlers = handlers
     }
 
-    deinit { for (_, outlet) in outlets { outlet.close() } }
-
     // MARK: - Gathering
 
     /// Whether ``gather()`` was called.

@@ -50,8 +50,6 @@ package final class Surroundings {
         furtherQuestions = questions
     }
 
-    deinit { drain() }
-
     // MARK: - Outlets
 
     /// An outlet for a session: one that is ready, or a new one.

@@ -16,7 +16,7 @@ struct SwiftletCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             AccountCommand.self, ContactCommand.self, ListenCommand.self, CallCommand.self, MessageCommand.self,
-            DHTCommand.self, DevicesCommand.self, CompareCommand.self, DemoCommand.self,
+            DHTCommand.self, NetworkCheckCommand.self, DevicesCommand.self, CompareCommand.self, DemoCommand.self,
         ])
 
     /// Parses the arguments and runs the command; wrong usage is told in one line, as every other failure.

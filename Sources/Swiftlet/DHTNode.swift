@@ -158,6 +158,11 @@ public actor DHTNode {
         return stream
     }
 
+    /// Nodes that may be asked where they see a socket; see ``DHT/observers(of:limit:at:)``.
+    func observers(of family: IPAddress.Family, limit: Int) -> [Endpoint] {
+        driver?.observers(of: family, limit: limit) ?? []
+    }
+
     /// What happened since the node began.
     public var counters: DHT.Counters { driver?.counters ?? DHT.Counters() }
 

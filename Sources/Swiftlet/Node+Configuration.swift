@@ -105,11 +105,8 @@ extension Node {
                 ? ((try? Interfaces.addresses(.loopbackToo)) ?? []).map(\.endpoint) : found.map(\.endpoint)
         }
 
-        /// What control links run over. Relays are had over UDP alone.
-        private var transports: [SessionTransport] {
-            let usesTCP = usesTCP && addressPolicy != .relayOnly
-            return (usesTCP ? [.tcp] : []) + (usesUDP ? [.udp] : [])
-        }
+        /// What control links run over.
+        private var transports: [SessionTransport] { (usesTCP ? [.tcp] : []) + (usesUDP ? [.udp] : []) }
 
         /// How sessions gather.
         var session: ICESession.Configuration {
@@ -117,6 +114,7 @@ extension Node {
             session.agent.policy = addressPolicy
             session.turnServers = turnServers
             session.mapsPorts = mapsPorts
+            session.mappingPatience = .milliseconds(500)
             session.gatheringPatience = turnServers.isEmpty ? .milliseconds(600) : .milliseconds(1_500)
             session.patienceWithAddress = .milliseconds(100)
             session.patienceWithRelay = .milliseconds(300)

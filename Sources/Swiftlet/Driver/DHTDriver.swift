@@ -90,6 +90,10 @@ final class DHTDriver {
         perform(dht.listen(key, matching: query, as: operation, at: loop.now))
     }
 
+    func observers(of family: IPAddress.Family, limit: Int) -> [Endpoint] {
+        dht.observers(of: family, limit: limit, at: loop.now)
+    }
+
     var pendingHandovers: Int { dht.pendingHandovers }
 
     func handOver() { perform(dht.handOver(at: loop.now)) }

@@ -36,6 +36,7 @@ class Call:
     topology: str
     options: tuple = ()
     expected: str = cells.DIRECT
+    outlook: str = ""  # what netcheck is to say where the caller is; not asked where empty
 
     @property
     def needs_coturn(self):
@@ -43,12 +44,12 @@ class Call:
 
 
 CALLS = [
-    Call("without-server", "portrestricted+portrestricted"),
+    Call("without-server", "portrestricted+portrestricted", outlook="direct"),
     Call("home-routers", "linux+linux"),
     Call("one-lan", "portrestricted+same"),
-    Call("mapped-port", "symmetric/igd+portrestricted"),
+    Call("mapped-port", "symmetric/igd+portrestricted", outlook="open"),
     Call("stun", "portrestricted+restricted", tuple(STUN)),
-    Call("relay", "symmetric+symmetric", tuple(TURN), cells.RELAY),
+    Call("relay", "symmetric+symmetric", tuple(TURN), cells.RELAY, outlook="restricted"),
     Call("relay-only", "portrestricted+portrestricted", (*TURN, "--relay-only"), cells.RELAY),
 ]
 
@@ -132,7 +133,18 @@ def place(call, swiftlet, callee, folder):
             judge = subprocess.run([swiftlet, "compare", sound, heard[side]], capture_output=True, text=True, check=False)
             if judge.returncode != 0:
                 raise Failed(f"{side} did not hear the other: {(judge.stdout + judge.stderr).strip()}")
+        if call.outlook:
+            check_outlook(call, built, [swiftlet, "netcheck", "--json", *shared])
         return describe(caller, listener)
+
+
+def check_outlook(call, built, words):
+    text = built.output("a", ["timeout", str(PATIENCE), *words])
+    events = {event["event"]: event for event in map(json.loads, text.splitlines())}
+    if events["outlook"]["calls"] != call.outlook:
+        raise Failed(f"netcheck says {events['outlook']['calls']} instead of {call.outlook}: {text}")
+    if "--turn" in call.options and not events["relay"]["usable"]:
+        raise Failed(f"netcheck has no relay: {text}")
 
 
 def describe(caller, listener):
@@ -141,11 +153,9 @@ def describe(caller, listener):
     servers = {f"{address}:" for address in lab.SERVER}
     over_relay = lambda event: any(
         event[end].startswith(server) for end in ("rtpLocal", "rtpRemote") for server in servers)
-    control = caller.find("path-found")[0]
     return {
         "way": cells.RELAY if any(over_relay(events[-1]) for events in media) else cells.DIRECT,
-        "began": cells.RELAY if any(over_relay(events[0]) for events in media) else cells.DIRECT,
-        "control": control["transport"], "ring_ms": round(1000 * (at["ringing"] - at["dialing"])),
+        "control": caller.find("secured")[0]["version"], "ring_ms": round(1000 * (at["ringing"] - at["dialing"])),
         "heard_ms": round(1000 * (at["first-audio"] - at["answered"])),
     }
 
