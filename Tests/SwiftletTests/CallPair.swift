@@ -11,6 +11,10 @@ struct CallPair {
         case alice, bob
         var other: Side { self == .alice ? .bob : .alice }
         var address: IPAddress { .v4(0x0A00_0001 + UInt32(rawValue)) }
+        /// Where the side's NAT is seen, which lets nothing in.
+        var external: IPAddress { .v4(0xCB00_7101 + UInt32(rawValue)) }
+        /// The side's relay.
+        var relay: IPAddress { .v4(0xC633_6401 + UInt32(rawValue)) }
     }
 
     static let sip = SIPLite.CallID(rawValue: 1)
@@ -25,6 +29,10 @@ struct CallPair {
     var cutSessions: Set<Int> = []
     /// Sides that cannot open sockets any more.
     var socketless: Set<Side> = []
+    /// Whether both sides have a relay, and an address that others see.
+    private var hasRelays = false
+    /// Whether nothing gets from one side to the other but over relays.
+    var isWalled = false
     /// The status new offers within the call are refused with; `nil` lets the other side answer.
     var refusal: Int?
     /// The descriptions that were sent, in order.
@@ -33,8 +41,9 @@ struct CallPair {
     private var isAnswered = false
     private var queue: [(Side, (inout CallMachine, Instant) -> [CallMachine.Effect])] = []
 
-    init(isSwiftlet: Bool = false) {
-        traits = PeerTraits(isSwiftlet: isSwiftlet)
+    init(isSwiftlet: Bool = false, renominating: Bool = false, overRelays hasRelays: Bool = false) {
+        traits = PeerTraits(isSwiftlet: isSwiftlet, renominates: renominating)
+        (self.hasRelays, isWalled) = (hasRelays, hasRelays)
         alice = CallMachine(calling: Self.peer, setting: Self.setting(1), random: .seeded(1))
         input(.alice) { [traits] call, now in
             call.start(at: now) + call.reached("bob", on: Self.flow, as: Self.sip, traits: traits, at: now)
@@ -42,8 +51,10 @@ struct CallPair {
     }
 
     /// A call in which both sides talk.
-    static func talking(isSwiftlet: Bool = false) -> CallPair {
-        var pair = CallPair(isSwiftlet: isSwiftlet)
+    static func talking(
+        isSwiftlet: Bool = false, renominating: Bool = false, overRelays: Bool = false
+    ) -> CallPair {
+        var pair = CallPair(isSwiftlet: isSwiftlet, renominating: renominating, overRelays: overRelays)
         pair.input(.bob) { $0.answer(at: $1) }
         pair.run(for: .seconds(5))
         return pair
@@ -89,7 +100,10 @@ struct CallPair {
         for effect in effects {
             switch effect {
             case .gather(let session, let components): gather(session, components, side)
-            case .network(.send(let bytes, let base, let peer), let session) where !cutSessions.contains(session):
+            case .network(.permit(let address, let base), let session):
+                queue.append((side, { $0.found(.permitted(address, on: base), session: session, at: $1) }))
+            case .network(.send(let bytes, let base, let peer), let session)
+            where !cutSessions.contains(session) && carries(base, peer):
                 let arrival = Int(peer.port) / 100
                 queue.append((side.other, { $0.receive(bytes, session: arrival, on: peer, from: base, at: $1) }))
             case .sip(let command): perform(command, by: side)
@@ -98,9 +112,22 @@ struct CallPair {
         }
     }
 
+    /// Whether a datagram arrives: over a relay at either end, or where there is no wall.
+    private func carries(_ base: Endpoint, _ peer: Endpoint) -> Bool {
+        let relays = Side.allCases.map(\.relay)
+        let isExternal = Side.allCases.contains { $0.external == peer.address }
+        return relays.contains(base.address) || relays.contains(peer.address) || !isWalled && !isExternal
+    }
+
     private mutating func gather(_ session: Int, _ components: [Int], _ side: Side) {
-        let bases = components.map {
-            ICEAgent.Finding.socket($0, Endpoint(side.address, port: UInt16(session * 100 + $0)))
+        let bases = components.flatMap { component -> [ICEAgent.Finding] in
+            let port = UInt16(session * 100 + component)
+            let socket = ICEAgent.Base(
+                component: component, endpoint: Endpoint(side.address, port: port), transport: .udp)
+            let relay = ICEAgent.Base(
+                component: component, endpoint: Endpoint(side.relay, port: port), transport: .udp, kind: .relayed)
+            return [.base(socket)]
+                + (hasRelays ? [.mapped(Endpoint(side.external, port: port), base: socket), .base(relay)] : [])
         }
         let opened = socketless.contains(side) ? [] : bases
         queue.append((side, { $0.gathered(opened, session: session, at: $1) }))

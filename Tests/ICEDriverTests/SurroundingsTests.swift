@@ -1,0 +1,88 @@
+import EventLoop
+import ICEDriver
+import SansIO
+import SwiftICE
+import Testing
+
+/// Outlets that are ready before a session wants them.
+@Suite struct SurroundingsTests {
+    private static let mapped = Endpoint(.v4(0xCB00_7101), port: 4567)
+
+    private static func surroundings(on loop: EventLoop, asking server: STUNServer) -> Surroundings {
+        var configuration = ICESession.Configuration()
+        configuration.stunServers = [server.endpoint]
+        return Surroundings(
+            configuration, on: loop, batch: loop.sharedBatch, addresses: { [Endpoint(.loopback(.v4), port: 0)] },
+            reserve: [(.udp, 2)])
+    }
+
+    private static func network(
+        _ components: [Int], in surroundings: Surroundings, found: @escaping (ICEAgent.Finding) -> Void = { _ in },
+        gathered: @escaping () -> Void
+    ) -> SessionNetwork {
+        SessionNetwork(
+            components: components, transports: [.udp], in: surroundings,
+            handlers: SessionNetwork.Handlers(
+                found: found, gathered: gathered,
+                sockets: SessionSockets.Handlers(
+                    datagram: { _, _, _ in }, accept: { _, _ in nil }, connected: { _, _ in }, bytes: { _, _ in },
+                    disconnected: { _ in })))
+    }
+
+    @Test func gatheringFromReadyOutletsTakesNoTime() async throws {
+        let told = try await onLoop { (loop, done: @escaping ([[Int]]) -> Void) in
+            let server = STUNServer(on: loop, telling: Self.mapped)
+            let surroundings = Self.surroundings(on: loop, asking: server)
+            surroundings.keepReady()
+            loop.schedule(at: loop.now.advanced(by: .milliseconds(200))) {
+                _ = server
+                var (bases, mapped, isGathered) = ([Int](), [Int](), false)
+                let network = Self.network([1, 2], in: surroundings) { finding in
+                    switch finding {
+                    case .base(let base): bases.append(base.component)
+                    case .mapped(Self.mapped, let base): mapped.append(base.component)
+                    default: break
+                    }
+                } gathered: {
+                    isGathered = true
+                }
+                network.gather()
+                done(isGathered ? [bases, mapped] : [])
+                network.close()
+                surroundings.close()
+            }
+        }
+        #expect(told == [[1, 2], [1, 2]], "everything was known before the session began")
+    }
+
+    @Test func whatIsNotReadyIsWaitedFor() async throws {
+        let waited = try await onLoop { (loop, done: @escaping (Bool) -> Void) in
+            let server = STUNServer(on: loop, telling: Self.mapped)
+            let surroundings = Self.surroundings(on: loop, asking: server)
+            var isFound = false
+            let network = Box<SessionNetwork?>(nil)
+            network.value = Self.network([1], in: surroundings) { finding in
+                if case .mapped = finding { isFound = true }
+            } gathered: {
+                _ = server
+                done(isFound)
+                network.value?.close()
+                surroundings.close()
+            }
+            network.value?.gather()
+            if isFound { done(false) }
+        }
+        #expect(waited)
+    }
+
+    @Test func aPermissionWithoutARelayIsRefused() async throws {
+        let base = Endpoint(.loopback(.v4), port: 1)
+        let finding = try await onLoop { (loop, done: @escaping (ICEAgent.Finding) -> Void) in
+            let surroundings = Self.surroundings(on: loop, asking: STUNServer(on: loop, telling: Self.mapped))
+            let network = Self.network([1], in: surroundings, found: done, gathered: {})
+            network.permit(base.address, on: base)
+            surroundings.close()
+        }
+        #expect(finding == .refused(base.address, on: base))
+    }
+}
