@@ -34,6 +34,10 @@ struct MediaSession: Sendable {
     private var unmet: ICEAgent
     private var random: RandomSource
     private var protectsControl = false
+    /// When the search for another path ends, while one is lost.
+    private var repairEnd: Instant?
+    /// How long another path is looked for once one is lost: it is found in a moment, or the peer is gone.
+    static let repairTime = Duration.seconds(10)
 
     init(number: Int, role: Role, configuration: SwiftICE.Configuration, random: RandomSource) {
         self.number = number
@@ -72,7 +76,7 @@ struct MediaSession: Sendable {
         case .base, .mapped, .seen, .gone: _ = unmet.take(finding, at: now)
         case .permitted, .refused: break
         }
-        return translate(agent.take(finding, at: now))
+        return translate(agent.take(finding, at: now), at: now)
     }
 
     /// Looks for a path to the peer of an agreement; what is found already, or looked for, stays.
@@ -84,27 +88,36 @@ struct MediaSession: Sendable {
         part()
         self.agreement = agreement
         protectsControl = peer.isSwiftlet
-        return translate(agent.start(remote: remote, peer: peer.iceOptions, at: now))
+        return translate(agent.start(remote: remote, peer: peer.iceOptions, at: now), at: now)
     }
 
     /// Forgets the peer, as if none had been met; sockets and credentials stay.
     mutating func part() {
         guard agreement != nil else { return }
-        (agreement, plan, hasFailed) = (nil, nil, false)
+        (agreement, plan, hasFailed, repairEnd) = (nil, nil, false, nil)
         agent = unmet.meetingAnother(random: random.split())
     }
 
     mutating func receive(
         _ datagram: [UInt8], on base: Endpoint, from peer: Endpoint, at now: Instant
     ) -> [Effect] {
-        translate(agent.receive(datagram.span, on: base, from: peer, at: now))
+        translate(agent.receive(datagram.span, on: base, from: peer, at: now), at: now)
     }
 
-    var deadline: Instant? { agent.deadline }
+    var deadline: Instant? { earlier(agent.deadline, repairEnd) }
 
-    mutating func advance(to now: Instant) -> [Effect] { translate(agent.advance(to: now)) }
+    mutating func advance(to now: Instant) -> [Effect] {
+        let effects = translate(agent.advance(to: now), at: now)
+        guard let end = repairEnd, end <= now else { return effects }
+        return effects + fail()
+    }
 
-    private mutating func translate(_ effects: [ICEAgent.Effect]) -> [Effect] {
+    private mutating func fail() -> [Effect] {
+        (hasFailed, repairEnd) = (true, nil)
+        return [.failed]
+    }
+
+    private mutating func translate(_ effects: [ICEAgent.Effect], at now: Instant) -> [Effect] {
         var translated: [Effect] = []
         for effect in effects {
             switch effect {
@@ -115,11 +128,10 @@ struct MediaSession: Sendable {
                 // A better path was found, or the peer, or a NAT, moved to another address.
                 if plan != nil { translated += connected() }
             case .permit(let address, let base): translated.append(.network(.permit(address, on: base)))
-            case .failed:
-                hasFailed = true
-                translated.append(.failed)
+            case .lost: if repairEnd == nil { repairEnd = now.advanced(by: Self.repairTime) }
+            case .failed: translated += fail()
             case .ignored(let reason): translated.append(.ignored(reason))
-            case .received, .connect, .write, .disconnect, .lost, .resolve: break
+            case .received, .connect, .write, .disconnect, .resolve: break
             }
         }
         return translated
@@ -133,7 +145,7 @@ struct MediaSession: Sendable {
             session: number, rtp: MediaPath(rtp), rtcp: MediaPath(rtcp), payloadType: agreement.payloadType,
             codec: agreement.codec, localKey: agreement.localKey, remoteKey: agreement.remoteKey,
             protectsControl: protectsControl)
-        self.plan = plan
+        (self.plan, repairEnd) = (plan, nil)
         return [.connected(plan)]
     }
 }
