@@ -4,7 +4,7 @@ import Testing
 @testable import AudioDevices
 
 /// What needs the sound library, but no hardware: its `null` device exists everywhere.
-@Suite("Devices", .serialized, .timeLimit(.minutes(1)))
+@Suite("Devices", .serialized, .timeLimit(.minutes(20)))
 struct DeviceTests {
     @Test("the null device is listed for both ways, no building block is, and no name is twice")
     func list() {

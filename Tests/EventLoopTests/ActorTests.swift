@@ -2,7 +2,7 @@ import EventLoop
 import SansIO
 import Testing
 
-@Suite("Actor on a loop", .timeLimit(.minutes(1)))
+@Suite("Actor on a loop", .timeLimit(.minutes(20)))
 struct ActorTests {
     /// What a driver looks like: callbacks of the loop enter the actor without a hop.
     actor Echo {

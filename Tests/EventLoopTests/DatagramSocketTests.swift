@@ -3,7 +3,7 @@ import Testing
 
 @testable import EventLoop
 
-@Suite("Datagram socket", .timeLimit(.minutes(1)))
+@Suite("Datagram socket", .timeLimit(.minutes(20)))
 struct DatagramSocketTests {
     @Test("bursts are echoed whole and unchanged", arguments: IPAddress.Family.allCases)
     func echo(family: IPAddress.Family) async throws {

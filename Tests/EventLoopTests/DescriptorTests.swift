@@ -5,7 +5,7 @@ import Testing
 @testable import EventLoop
 
 /// These need a process of their own, whose descriptors nobody else opens and closes.
-@Suite("Descriptors", .timeLimit(.minutes(1)))
+@Suite("Descriptors", .timeLimit(.minutes(20)))
 struct DescriptorTests {
     @Test("a whole life of loops, sockets, workers and resolvers leaves no descriptor behind")
     func leaks() async {

@@ -2,7 +2,7 @@ import EventLoop
 import SansIO
 import Testing
 
-@Suite("Event loop", .timeLimit(.minutes(1)))
+@Suite("Event loop", .timeLimit(.minutes(20)))
 struct EventLoopTests {
     actor Counter {
         let loop: EventLoop

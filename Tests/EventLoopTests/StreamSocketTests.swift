@@ -3,7 +3,7 @@ import Testing
 
 @testable import EventLoop
 
-@Suite("Stream socket", .timeLimit(.minutes(1)))
+@Suite("Stream socket", .timeLimit(.minutes(20)))
 struct StreamSocketTests {
     /// Both ends of a connection, made by a listener that is kept with them.
     private func pair(

@@ -3,7 +3,7 @@ import Foundation
 import SansIO
 import Testing
 
-@Suite("Worker", .timeLimit(.minutes(1)))
+@Suite("Worker", .timeLimit(.minutes(20)))
 struct WorkerTests {
     @Test("jobs of one key run one after the other in order, and complete on the loop")
     func ordering() async throws {
@@ -127,7 +127,7 @@ struct WorkerTests {
     }
 }
 
-@Suite("Resolver", .timeLimit(.minutes(1)))
+@Suite("Resolver", .timeLimit(.minutes(20)))
 struct ResolverTests {
     @Test("localhost has loopback addresses with the port asked for")
     func localhost() async throws {

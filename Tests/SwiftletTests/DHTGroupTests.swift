@@ -16,7 +16,7 @@ struct DHTGroupTests {
         return configuration
     }
 
-    @Test("Nodes on one thread are a network of their own", .timeLimit(.minutes(1)))
+    @Test("Nodes on one thread are a network of their own", .timeLimit(.minutes(20)))
     func sharedThread() async throws {
         let group = try DHTGroup()
         let first = try await DHTNode(configuration: Self.configuration(through: nil), in: group)

@@ -50,14 +50,14 @@ struct DHTSecureTests {
 
     private static func body(_ text: String) -> ValueBody { ValueBody(type: .userData, data: Array(text.utf8)) }
 
-    @Test("A node with an identity is known as releases would know it", .timeLimit(.minutes(1)))
+    @Test("A node with an identity is known as releases would know it", .timeLimit(.minutes(20)))
     func nodeID() async throws {
         let trio = try await Trio()
         #expect(trio.alice.nodeID == NodeID(hashing: "node:\(try Self.alice.get().id)"))
         await trio.close()
     }
 
-    @Test("An edit of a signed value takes its place", .timeLimit(.minutes(1)))
+    @Test("An edit of a signed value takes its place", .timeLimit(.minutes(20)))
     func edits() async throws {
         let trio = try await Trio()
         let (key, id) = (InfoHash(hashing: "edited"), Value.ID(5))
@@ -76,7 +76,7 @@ struct DHTSecureTests {
         await trio.close()
     }
 
-    @Test("A value is encrypted for a reader known by either id, and opens for nobody else", .timeLimit(.minutes(1)))
+    @Test("A value is encrypted for a reader known by either id, and opens for nobody else", .timeLimit(.minutes(20)))
     func sealing() async throws {
         let trio = try await Trio()
         let bob = try Self.bob.get()
@@ -97,7 +97,7 @@ struct DHTSecureTests {
         await trio.close()
     }
 
-    @Test("Without an identity, or for nobody, nothing is made", .timeLimit(.minutes(1)))
+    @Test("Without an identity, or for nobody, nothing is made", .timeLimit(.minutes(20)))
     func refusals() async throws {
         let trio = try await Trio()
         await #expect(throws: DHTNode.SecureError.noIdentity) {

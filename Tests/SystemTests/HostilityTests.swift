@@ -39,7 +39,7 @@ extension ProcessTests {
         }
 
         @Test(
-            "A peer that vanishes ends the call, at the latest when its consent runs out", .timeLimit(.minutes(3)),
+            "A peer that vanishes ends the call, at the latest when its consent runs out", .timeLimit(.minutes(20)),
             arguments: ["udp", "tcp"])
         func vanishingPeer(without transport: String) async throws {
             let network = try await LoopbackNetwork.start()
