@@ -37,6 +37,8 @@ final class Outlet {
     private(set) var bases: [Endpoint] = []
     private var views: [View] = []
     private var questions: [Question] = []
+    /// Those of listeners, while they are connected to servers.
+    private var connectedQuestions: [ConnectedQuestion] = []
     private var mappings: [(driver: MappingDriver, id: PortMapper.MappingID)] = []
     /// Who is still to answer, once for each mapping.
     private var awaitedGateways: [MappingDriver] = []
@@ -58,11 +60,14 @@ final class Outlet {
 
     private var loop: EventLoop { surroundings.loop }
     private var configuration: ICESession.Configuration { surroundings.configuration }
+    private var opensSimultaneously: Bool { configuration.agent.opensSimultaneously }
 
     // MARK: - What is waited for
 
     /// Whether an answer of a server, or a relay, is still to come.
-    var awaitsServers: Bool { !questions.isEmpty || relay.map { !$0.isSettled } ?? false }
+    var awaitsServers: Bool {
+        !questions.isEmpty || connectedQuestions.contains { !$0.isAnswered } || relay.map { !$0.isSettled } ?? false
+    }
     /// Until when a session that began at `start` waits for gateways; `nil` when all have answered.
     func gatewayDeadline(since start: Instant) -> Instant? {
         awaitedGateways.map { $0.deadline(since: start, patience: configuration.mappingPatience) }.max()
@@ -70,7 +75,9 @@ final class Outlet {
     var hasRelay: Bool { relay.map { !$0.relayed.isEmpty } ?? false }
     /// Whether every socket that asked somebody has one answer at least.
     var knowsAddresses: Bool {
-        questions.allSatisfy { question in views.contains { $0.base == question.base && $0.teller != nil } }
+        (questions.map(\.base) + connectedQuestions.map(\.base)).allSatisfy { base in
+            views.contains { $0.base == base && $0.teller != nil }
+        }
     }
 
     // MARK: - Beginning and end
@@ -87,7 +94,7 @@ final class Outlet {
                 switch transport {
                 case .udp:
                     sockets.openDatagram(at: address, batch: surroundings.batch, buffer: configuration.socketBuffer)
-                case .tcp: sockets.openListener(at: address)
+                case .tcp: sockets.openListener(at: address, sharesPort: opensSimultaneously)
                 }
             if let base { bases.append(base) }
         }
@@ -100,7 +107,7 @@ final class Outlet {
         self.owner = owner
         nextRound = nil
         for base in bases { owner.found(.base(self.base(base))) }
-        for view in views { owner.found(.mapped(view.mapped, base: base(view.base))) }
+        for view in views { owner.found(finding(view)) }
         for relayed in relay?.relayed ?? [] { owner.found(.base(relayedBase(relayed))) }
         tellSeen()
         setAlarm()
@@ -119,7 +126,9 @@ final class Outlet {
         alarm.set(nil)
         sockets.close()
         relay?.close()
+        for question in connectedQuestions { question.close() }
         for mapping in mappings { mapping.driver.unmap(mapping.id) }
+        connectedQuestions = []
         (relay, mappings, questions, relayedConnections) = (nil, [], [], [])
     }
 
@@ -135,7 +144,7 @@ final class Outlet {
 
     /// Asks servers and other hosts about every socket.
     private func ask() {
-        guard transport == .udp else { return }
+        guard transport == .udp else { return askConnected() }
         for base in bases where !base.address.isLinkLocal {
             for question in surroundings.questions(about: base) {
                 questions.append(Question(base: base, asked: question))
@@ -144,6 +153,33 @@ final class Outlet {
             }
         }
         setAlarm()
+    }
+
+    /// Has each listener that may open connections from its port ask the servers it is not connected to.
+    private func askConnected() {
+        guard opensSimultaneously else { return }
+        for base in bases where !base.address.isLinkLocal {
+            for request in surroundings.connectedQuestions(about: base) {
+                let isConnected = connectedQuestions.contains { $0.base == base && $0.server == request.server }
+                guard !isConnected else { continue }
+                let question = ConnectedQuestion(from: base, request, on: loop) { [weak self] in
+                    self?.progressed(base, request.server, $0)
+                }
+                if let question { connectedQuestions.append(question) }
+            }
+        }
+    }
+
+    private func progressed(_ base: Endpoint, _ server: Endpoint, _ news: ConnectedQuestion.News) {
+        switch news {
+        case .answered(let mapped): learn(mapped, of: base, from: server)
+        case .ended:
+            for question in connectedQuestions where question.base == base && question.server == server {
+                question.close()
+            }
+            connectedQuestions.removeAll { $0.base == base && $0.server == server }
+        }
+        owner?.progressed()
     }
 
     /// Asks about the sockets again if nobody is asked and some have no answer.
@@ -170,7 +206,14 @@ final class Outlet {
         } else {
             views.append(View(base: base, teller: teller, mapped: mapped))
         }
-        owner?.found(.mapped(mapped, base: self.base(base)))
+        owner?.found(finding(View(base: base, teller: teller, mapped: mapped)))
+    }
+
+    /// What a view tells a session. A server that a listener asked over TCP has seen a connection; the gateway maps for all.
+    private func finding(_ view: View) -> ICEAgent.Finding {
+        let base = base(view.base)
+        return transport == .tcp && view.teller != nil
+            ? .seenFromPort(view.mapped, base: base) : .mapped(view.mapped, base: base)
     }
 
     /// Takes a datagram if it answers one of the questions.

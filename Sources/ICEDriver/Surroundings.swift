@@ -101,6 +101,19 @@ package final class Surroundings {
         return requests + furtherQuestions(base)
     }
 
+    /// What a listener at `base` asks over TCP, from its own port: STUN servers of its family.
+    func connectedQuestions(about base: Endpoint) -> [BindingRequest] {
+        let servers = configuration.stunServers.filter { $0.address.family == base.address.family }
+        let total = configuration.gatheringPatience
+        return servers.prefix(Self.connectedServers).map { server in
+            let timing = Retransmission(initial: total, attempts: 1, lastWaitFactor: 1)
+            return BindingRequest(server: server, timing: timing, random: &random)
+        }
+    }
+
+    /// How many STUN servers each listener asks: a second one is for the case that the first does not take connections.
+    private static let connectedServers = 2
+
     /// Finds the gateways, so that they are known when a session wants ports mapped.
     package func findGateways() {
         for address in addresses() { _ = gateway(of: address.address) }
