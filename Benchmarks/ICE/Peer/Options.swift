@@ -3,6 +3,8 @@ import SansIO
 /// What the command line says.
 struct Options: Sendable {
     var usesTCP = false
+    /// Whether connections are opened from both sides at once.
+    var opensSimultaneously = false
     var mapsPorts = false
     /// Whether the next ports of a NAT that counts them up are guessed.
     var predictsPorts = false
@@ -20,6 +22,7 @@ struct Options: Sendable {
             words.removeFirst()
             switch option {
             case "--tcp": usesTCP = true
+            case "--simultaneous": opensSimultaneously = true
             case "--map": mapsPorts = true
             case "--predict":
                 predictsPorts = true

@@ -56,6 +56,7 @@ final class Peer {
         var configuration = ICESession.Configuration()
         configuration.usesUDP = !options.usesTCP
         configuration.usesTCP = options.usesTCP
+        configuration.agent.opensSimultaneously = options.opensSimultaneously
         configuration.mapsPorts = options.mapsPorts
         // What is judged is where a session connects, and a gateway on a busy machine takes longer than a call may wait.
         if options.mapsPorts { configuration.mappingPatience = .seconds(1) }

@@ -50,7 +50,7 @@ class Cell:
         if not families(a) & families(b):
             return RELAY
         if self.tcp:
-            return DIRECT if reaches(a, b, tcp=True) or reaches(b, a, tcp=True) else RELAY
+            return DIRECT if connects(a, b) or connects(b, a) or crosses(a, b) else RELAY
         if blocks_udp(a) or blocks_udp(b):
             return RELAY
         if 6 in families(a) & families(b):
@@ -105,18 +105,25 @@ def behaviour(side):
             max((kind.filtering for kind in kinds), key=order.index))
 
 
-def reaches(a, b, tcp=False):
+def reaches(a, b):
     """Whether packets of `a` get to `b`, once `b` has sent to where `a` says it is."""
     mapping, filtering = behaviour(b)
-    if tcp:
-        # Without simultaneous open a side listens where it is public or has a mapped port, and the other may not be kept
-        # to port 443.
-        return mapping == filtering == router.INDEPENDENT and (b.is_public or "igd" in b.flags) \
-            and "only443" not in a.flags
     if mapping != router.INDEPENDENT:
         return False
     # The port `a` sends from is known in advance only if its mapping is the same for everyone.
     return filtering != router.PORT or behaviour(a)[0] == router.INDEPENDENT
+
+
+def connects(a, b):
+    """Whether `a` may open connections to `b`: `b` is public, has a mapped port, or a NAT that lets everybody in."""
+    mapping, filtering = behaviour(b)
+    # Over a filter that looks at addresses it depends on who is first, so nobody counts on it.
+    return mapping == filtering == router.INDEPENDENT and "only443" not in a.flags | b.flags
+
+
+def crosses(a, b):
+    """Whether connections that both sides open at once meet: each must know the port the other one's come from."""
+    return behaviour(a)[0] == behaviour(b)[0] == router.INDEPENDENT and "only443" not in a.flags | b.flags
 
 
 def lossy():
@@ -155,7 +162,14 @@ SPECIAL = [
 # Between agents that agreed to guess ports.
 GUESSED = ["portrestricted+sequential:predict", "linux+sequential:predict", "sequential+sequential:predict"]
 
-OVER_TCP = [
-    "public+public:tcp", "public+portrestricted:tcp", "public+symmetric:tcp", "public+portrestricted/noudp:tcp",
-    "linux/igd+symmetric:tcp", "symmetric+symmetric:tcp", "portrestricted/only443+symmetric:tcp",
-]
+# With listeners, connections over relays, and connections that both sides open at once.
+OVER_TCP = [text + ":tcp" for text in (
+    "public+public", "public+portrestricted", "public+symmetric", "public+portrestricted/noudp",
+    "public+portrestricted/only443",
+    "fullcone+symmetric", "restricted+linux", "portrestricted+portrestricted", "portrestricted+linux", "linux+linux",
+    "portrestricted/noudp+linux/noudp", "linux~linux+linux~linux",
+    "portrestricted+portrestricted@delay=25,jitter=3", "portrestricted/reject+linux/reject@delay=25,jitter=3",
+    "portrestricted+symmetric", "linux+symmetric", "symmetric+symmetric", "symmetric+portrestricted/only443",
+    "portrestricted+portrestricted/only443", "portrestricted/only443+portrestricted/only443",
+    "linux/igd+symmetric", "symmetric/igd+symmetric",
+)]
