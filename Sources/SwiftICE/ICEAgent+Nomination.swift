@@ -26,10 +26,11 @@ extension ICEAgent {
     ///
     /// - Parameter since: since when the component has had a valid pair.
     private func endOfDoubt(_ best: CandidatePair, since: Instant, at now: Instant) -> Instant {
-        let better = checkList.pairs.filter {
-            $0.component == best.component && $0.isOpen && $0.rank > best.rank
-        }
         let isTCP = best.local.transport.isTCP
+        // Over TCP a pair stays frozen for as long as one of its kind connects, which is no sign of anything to come.
+        let better = checkList.pairs.filter {
+            $0.component == best.component && $0.isOpen && $0.rank > best.rank && (!isTCP || $0.state != .frozen)
+        }
         guard !better.isEmpty, !peer.renominates || isTCP else { return since }
         let roundTrip = best.roundTrip ?? .zero
         let limit = since.advanced(by: configuration.nominationDelay)
