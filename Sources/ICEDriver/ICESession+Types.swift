@@ -14,7 +14,8 @@ extension ICESession {
         public var usesUDP = true
         /// Whether TCP listeners are opened.
         public var usesTCP = false
-        /// The addresses sockets are bound to, best first; their ports are ignored. `nil` is those of the interfaces.
+        /// The addresses sockets are bound to, best first; their ports are ignored. `nil` is those of the interfaces, whose
+        /// changes the session then follows.
         public var addresses: [Endpoint]?
         /// The STUN servers each UDP socket asks for its address.
         public var stunServers: [Endpoint] = []

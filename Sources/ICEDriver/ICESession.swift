@@ -38,6 +38,8 @@ public final class ICESession {
         transports: (configuration.usesUDP ? [.udp] : []) + (configuration.usesTCP ? [.tcp] : []), in: surroundings,
         handlers: networkHandlers())
     private lazy var alarm = Alarm(on: loop) { [unowned self] in advance() }
+    /// Tells of changes of the network, where the session chose its addresses itself.
+    private var monitor: InterfaceMonitor?
     /// Once a name was to be resolved.
     private var names: LocalNames?
     private var waiting: [ICEAgent.Effect] = []
@@ -96,6 +98,10 @@ public final class ICESession {
     public func gather() {
         guard !hasBegun, !isClosed else { return }
         hasBegun = true
+        if configuration.addresses == nil {
+            // Without news of the network, the session lasts as long as its addresses do.
+            monitor = try? InterfaceMonitor(on: loop) { [unowned self] in surroundings.networkChanged() }
+        }
         network.gather()
         setAlarm()
     }
@@ -105,6 +111,16 @@ public final class ICESession {
         guard !isClosed else { return }
         perform(agent.start(remote: remote, peer: peer, at: loop.now))
     }
+
+    /// Begins anew with other credentials, also after a failure (RFC 8445 §9): hand ``localDescription`` to the peer, and
+    /// ``connect(to:peer:)`` with its new one. Data travel on the former path until another one is found.
+    public func restart() {
+        guard !isClosed else { return }
+        perform(agent.restart(at: loop.now))
+    }
+
+    /// Whether a description the peer told later asks for a restart of ours before we connect to it.
+    public func isRestart(_ remote: SessionDescription) -> Bool { agent.isRestart(remote.credentials) }
 
     /// Takes a candidate line of the peer's description, or one it told later; a `.local` name in it is asked for on our
     /// links (RFC 6762), and other names are refused.
@@ -130,6 +146,7 @@ public final class ICESession {
 
     private func closeSockets() {
         alarm.set(nil)
+        monitor?.close()
         names?.close()
         network.close()
         surroundings.close()

@@ -32,14 +32,14 @@ final class Outlet {
     }
 
     let transport: ICEAgent.Base.Transport
-    private let surroundings: Surroundings
+    let surroundings: Surroundings
     private var owner: Owner?
     private(set) var bases: [Endpoint] = []
     private var views: [View] = []
     private var questions: [Question] = []
     /// Those of listeners, while they are connected to servers.
     private var connectedQuestions: [ConnectedQuestion] = []
-    private var mappings: [(driver: MappingDriver, id: PortMapper.MappingID)] = []
+    private var mappings: [(base: Endpoint, driver: MappingDriver, id: PortMapper.MappingID)] = []
     /// Who is still to answer, once for each mapping.
     private var awaitedGateways: [MappingDriver] = []
     private(set) var relay: RelayDriver?
@@ -59,7 +59,7 @@ final class Outlet {
     }
 
     private var loop: EventLoop { surroundings.loop }
-    private var configuration: ICESession.Configuration { surroundings.configuration }
+    var configuration: ICESession.Configuration { surroundings.configuration }
     private var opensSimultaneously: Bool { configuration.agent.opensSimultaneously }
 
     // MARK: - What is waited for
@@ -89,17 +89,31 @@ final class Outlet {
     }
 
     private func openSockets() {
-        for address in surroundings.addresses() {
-            let base =
-                switch transport {
-                case .udp:
-                    sockets.openDatagram(at: address, batch: surroundings.batch, buffer: configuration.socketBuffer)
-                case .tcp: sockets.openListener(at: address, sharesPort: opensSimultaneously)
-                }
-            if let base { bases.append(base) }
-        }
+        for address in surroundings.addresses() { openSocket(at: address) }
         ask()
         for base in bases { map(base) }
+    }
+
+    func openSocket(at address: Endpoint) {
+        let base =
+            switch transport {
+            case .udp: sockets.openDatagram(at: address, batch: surroundings.batch, buffer: configuration.socketBuffer)
+            case .tcp: sockets.openListener(at: address, sharesPort: opensSimultaneously)
+            }
+        guard let base else { return }
+        bases.append(base)
+        owner?.found(.base(self.base(base)))
+    }
+
+    /// Closes the socket of a base, and tells the session that it is gone.
+    func close(_ base: Endpoint) {
+        bases.removeAll { $0 == base }
+        views.removeAll { $0.base == base }
+        questions.removeAll { $0.base == base }
+        for question in connectedQuestions where question.base == base { question.close() }
+        connectedQuestions.removeAll { $0.base == base }
+        owner?.found(.gone(self.base(base)))
+        sockets.close(base, transport)
     }
 
     /// Gives the outlet to a session, which is told at once what is known.
@@ -143,7 +157,7 @@ final class Outlet {
     // MARK: - Addresses
 
     /// Asks servers and other hosts about every socket.
-    private func ask() {
+    func ask() {
         guard transport == .udp else { return askConnected() }
         for base in bases where !base.address.isLinkLocal {
             for question in surroundings.questions(about: base) {
@@ -268,10 +282,39 @@ final class Outlet {
             if let mapping, !mapping.isBehindAnotherNAT { learn(mapping.external, of: base, from: nil) }
             owner?.progressed()
         }
-        mappings.append((driver, id))
+        mappings.append((base, driver, id))
+    }
+
+    /// Has ports mapped by the gateways there are now, and forgets what others mapped.
+    func renewMappings() {
+        let void = mappings.filter { mapping in
+            !bases.contains(mapping.base) || surroundings.gateway(of: mapping.base.address) !== mapping.driver
+        }
+        for mapping in void {
+            mapping.driver.unmap(mapping.id)
+            views.removeAll { $0.base == mapping.base && $0.teller == nil }
+        }
+        mappings.removeAll { mapping in void.contains { $0.id == mapping.id && $0.driver === mapping.driver } }
+        awaitedGateways.removeAll { driver in !mappings.contains { $0.driver === driver } }
+        for base in bases where !mappings.contains(where: { $0.base == base }) { map(base) }
+    }
+
+    /// Lets the owner see whether what it waits for has come.
+    func progressed() {
+        setAlarm()
+        owner?.progressed()
     }
 
     // MARK: - The relay
+
+    /// Takes another relay where the one there was, or was looked for, is out of reach.
+    func renewRelay() {
+        guard let relay, relay.isStranded else { return }
+        for endpoint in relay.relayed { owner?.found(.gone(relayedBase(endpoint))) }
+        relay.close()
+        (relayedConnections, seen) = ([], nil)
+        startRelay()
+    }
 
     /// Asks TURN servers for a relay.
     private func startRelay() {

@@ -120,6 +120,16 @@ package final class SessionSockets {
         streams.removeValue(forKey: connection)?.close()
     }
 
+    /// Closes the socket or listener bound to `base`, whose address is gone. Connections are the session's to close.
+    func close(_ base: Endpoint, _ transport: ICEAgent.Base.Transport) {
+        switch transport {
+        case .udp: datagramSockets.removeValue(forKey: base)?.close()
+        case .tcp:
+            for listener in listeners where listener.localEndpoint == base { listener.close() }
+            listeners.removeAll { $0.localEndpoint == base }
+        }
+    }
+
     /// Closes every socket.
     package func close() {
         isClosed = true
