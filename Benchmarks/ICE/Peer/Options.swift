@@ -8,6 +8,8 @@ struct Options: Sendable {
     var mapsPorts = false
     /// Whether the next ports of a NAT that counts them up are guessed.
     var predictsPorts = false
+    /// How long to talk before the end, for networks that change meanwhile.
+    var talk: Duration?
     /// The addresses of the STUN and TURN server, the second one of IPv4 for guessing; user `user`, password `pass`.
     var servers = [IPAddress.v4(0x1400_000A), .v6(high: 0x2001_0DB8_000F_0000, low: 0x10)]
     var folder = ""
@@ -27,6 +29,10 @@ struct Options: Sendable {
             case "--predict":
                 predictsPorts = true
                 servers.append(.v4(0x1400_000B))
+            case "--talk":
+                guard let milliseconds = words.first.flatMap({ Int($0) }), milliseconds > 0 else { return nil }
+                talk = .milliseconds(milliseconds)
+                words.removeFirst()
             case "--server":
                 guard let address = words.first.flatMap({ IPAddress($0) }) else { return nil }
                 servers = [address]

@@ -12,6 +12,8 @@ final class Peer {
     private static let interval = Duration.milliseconds(10)
     /// How long a side goes on after it has everything, for the other one may not.
     private static let farewell = Duration.milliseconds(400)
+    /// How long ago a side that is still heard at the end of a talk was heard last.
+    private static let patience = Duration.seconds(1)
 
     private let options: Options
     private let loop: EventLoop
@@ -24,6 +26,8 @@ final class Peer {
     private var received = 0
     private var sent = 0
     private var isEnding = false
+    private var lastHeard: Instant?
+    private var longestSilence = Duration.zero
 
     init(_ options: Options, on loop: EventLoop) {
         self.options = options
@@ -35,12 +39,17 @@ final class Peer {
         var handlers = ICESession.Handlers()
         handlers.gathered = { [self] in loop.schedule(at: loop.now) { self.tell() } }
         handlers.writable = { [self] _ in
+            guard connected == nil else { return }
             connected = loop.now
             speak()
+            guard let talk = options.talk else { return }
+            loop.schedule(at: loop.now.advanced(by: talk)) { self.endTalk() }
         }
         handlers.completed = { [self] in completed = loop.now }
         handlers.received = { [self] _, _ in
             received += 1
+            noteSilence()
+            lastHeard = loop.now
             endIfDone()
         }
         handlers.failed = { [self] failure in finish(because: "\(failure)") }
@@ -109,15 +118,28 @@ final class Peer {
     // MARK: - Data
 
     private func speak() {
-        guard sent < Self.sendLimit, let session else { return }
+        guard sent < Self.sendLimit || options.talk != nil, let session else { return }
         let packet = Array("packet \(sent) of \(options.me)".utf8)
         if session.send(packet.span) { sent += 1 }
         endIfDone()
         loop.schedule(at: loop.now.advanced(by: Self.interval)) { self.speak() }
     }
 
+    private func noteSilence() {
+        guard let lastHeard, !isEnding else { return }
+        longestSilence = max(longestSilence, lastHeard.duration(to: loop.now))
+    }
+
+    private func endTalk() {
+        noteSilence()
+        isEnding = true
+        let isHeard = lastHeard.map { $0.duration(to: loop.now) < Self.patience } ?? false
+        loop.schedule(at: loop.now.advanced(by: Self.farewell)) { self.finish(because: isHeard ? nil : "silence") }
+    }
+
     private func endIfDone() {
-        guard !isEnding, sent >= Self.packets, received >= Self.packets, completed != nil else { return }
+        guard options.talk == nil, !isEnding, completed != nil else { return }
+        guard sent >= Self.packets, received >= Self.packets else { return }
         isEnding = true
         loop.schedule(at: loop.now.advanced(by: Self.farewell)) { self.finish(because: nil) }
     }
@@ -126,7 +148,8 @@ final class Peer {
 
     private func finish(because problem: String?) {
         let pair = session?.selectedPair()
-        var fields = ["\"ok\":\(connected != nil && received > 0)"]
+        let isGood = connected != nil && received > 0 && (options.talk == nil || problem == nil)
+        var fields = ["\"ok\":\(isGood)"]
         let times =
             [("gather_ms", started, gathered)]
             + [("connected_ms", connected), ("completed_ms", completed)].map {
@@ -142,10 +165,13 @@ final class Peer {
             fields.append("\"family\":\(pair.local.endpoint.address.family == .v4 ? 4 : 6)")
         }
         fields.append("\"rx\":\(received),\"control\":\(session?.counters.controlSent ?? 0)")
+        if options.talk != nil {
+            fields.append("\"silence_ms\":\(longestSilence.nanoseconds / 1_000_000)")
+        }
         if let problem { fields.append("\"end\":\"\(problem)\"") }
         print("{\(fields.joined(separator: ","))}")
         session?.close()
-        exit(connected != nil && received > 0 ? 0 : 1)
+        exit(isGood ? 0 : 1)
     }
 }
 

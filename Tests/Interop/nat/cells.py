@@ -15,19 +15,24 @@ DIRECT, RELAY, NONE = "direct", "relay", "none"
 
 @dataclass(frozen=True)
 class Cell:
-    """One network and one kind of session on it. Written TOPOLOGY[@delay=MS,jitter=MS,loss=PERCENT][:tcp|:predict]."""
+    """One network and one kind of session on it.
+
+    Written TOPOLOGY[@delay=MS,jitter=MS,loss=PERCENT,overlap,move][:tcp|:predict].
+    """
 
     topology: str
     line: lab.Line = lab.Line()
     tcp: bool = False
     overlap: bool = False
     predict: bool = False
+    moves: bool = False  # host a gets another address while both talk
 
     @property
     def name(self):
         line = [(key, getattr(self.line, field)) for key, field in
                 (("delay", "delay_ms"), ("jitter", "jitter_ms"), ("loss", "loss_percent"))]
-        options = [f"{key}={value:g}" for key, value in line if value] + (["overlap"] if self.overlap else [])
+        options = [f"{key}={value:g}" for key, value in line if value] + (["overlap"] if self.overlap else []) \
+            + (["move"] if self.moves else [])
         session = ":tcp" if self.tcp else ":predict" if self.predict else ""
         return self.topology + ("@" + ",".join(options) if options else "") + session
 
@@ -36,10 +41,10 @@ class Cell:
         rest, _, transport = text.partition(":")
         topology, _, options = rest.partition("@")
         words = dict(word.partition("=")[::2] for word in options.split(",") if word)
-        overlap = words.pop("overlap", None) is not None
+        overlap, moves = (words.pop(word, None) is not None for word in ("overlap", "move"))
         numbers = {key: float(value) for key, value in words.items()}
         line = lab.Line(numbers.get("delay", 0), numbers.get("jitter", 0), numbers.get("loss", 0))
-        return Cell(topology, line, transport == "tcp", overlap, transport == "predict")
+        return Cell(topology, line, transport == "tcp", overlap, transport == "predict", moves)
 
     @property
     def expected(self):
@@ -55,6 +60,9 @@ class Cell:
             return RELAY
         if 6 in families(a) & families(b):
             return DIRECT
+        if self.moves:
+            # Nobody tells b where a is now, so a must get to b as anybody would, or to its relay.
+            return DIRECT if behaviour(b) == (router.INDEPENDENT, router.INDEPENDENT) else RELAY
         if self.predict and any(counts(one) and behaviour(other)[0] == router.INDEPENDENT for one, other in ((a, b), (b, a))):
             return DIRECT
         return DIRECT if reaches(a, b) or reaches(b, a) else RELAY
@@ -135,7 +143,7 @@ def grid():
     """Every kind against every kind over UDP, then what is special."""
     kinds = KINDS + BLOCKED
     pairs = [f"{a}+{b}" for index, a in enumerate(kinds) for b in kinds[index:]]
-    return [Cell.read(text) for text in pairs + SPECIAL + GUESSED + OVER_TCP]
+    return [Cell.read(text) for text in pairs + SPECIAL + GUESSED + MOVING + OVER_TCP]
 
 
 SPECIAL = [
@@ -161,6 +169,11 @@ SPECIAL = [
 
 # Between agents that agreed to guess ports.
 GUESSED = ["portrestricted+sequential:predict", "linux+sequential:predict", "sequential+sequential:predict"]
+
+# Sessions whose host a gets another address.
+MOVING = ["public+fullcone@move", "linux+public@move", "portrestricted+portrestricted@move"]
+# How long neither side may hear the other: one of these seconds host a has no address at all.
+SILENCE_LIMIT_MS = 5_000
 
 # With listeners, connections over relays, and connections that both sides open at once.
 OVER_TCP = [text + ":tcp" for text in (
