@@ -110,6 +110,28 @@ import Testing
         #expect(heard == [.tcp(.simultaneousOpen), .tcp(.simultaneousOpen)])
     }
 
+    @Test func addressesThatAreNamedAreNotTold() async throws {
+        let mapped = Endpoint(.v4(0xCB00_7101), port: 4567)
+        let told = try await onLoop { loop, done in
+            let server = STUNServer(on: loop, telling: mapped)
+            var configuration = Pair.configuration(overTCP: false)
+            configuration.namesHosts = true
+            configuration.stunServers = [server.endpoint]
+            let kept = Box<ICESession?>(nil)
+            var handlers = ICESession.Handlers()
+            handlers.gathered = {
+                _ = server
+                done(kept.value?.localDescription.candidates)
+            }
+            kept.value = ICESession(
+                role: .controlling, configuration: configuration, on: loop, batch: DatagramBatch(), handlers: handlers)
+            kept.value?.gather()
+        }
+        let candidates = try #require(told)
+        #expect(candidates.map(\.endpoint) == [mapped])
+        #expect(candidates.first?.related?.address == .unspecified(.v4))
+    }
+
     @Test func dataOfStrangersAreDroppedAndCounted() async throws {
         let counters = try await onLoop { loop, done in
             let pair = Pair(on: loop, overTCP: false)

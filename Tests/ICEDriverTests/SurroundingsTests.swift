@@ -17,8 +17,8 @@ import Testing
     }
 
     private static func network(
-        _ components: [Int], over transport: ICEAgent.Base.Transport = .udp, in surroundings: Surroundings, found: @escaping (ICEAgent.Finding) -> Void = { _ in },
-        gathered: @escaping () -> Void
+        _ components: [Int], over transport: ICEAgent.Base.Transport = .udp, in surroundings: Surroundings,
+        found: @escaping (ICEAgent.Finding) -> Void = { _ in }, gathered: @escaping () -> Void
     ) -> SessionNetwork {
         SessionNetwork(
             components: components, transports: [transport], in: surroundings,
