@@ -6,6 +6,8 @@ struct Options: Sendable {
     /// Whether connections are opened from both sides at once.
     var opensSimultaneously = false
     var mapsPorts = false
+    /// Whether names are told instead of the host's addresses.
+    var namesHosts = false
     /// Whether the next ports of a NAT that counts them up are guessed.
     var predictsPorts = false
     /// How long to talk before the end, for networks that change meanwhile.
@@ -26,6 +28,7 @@ struct Options: Sendable {
             case "--tcp": usesTCP = true
             case "--simultaneous": opensSimultaneously = true
             case "--map": mapsPorts = true
+            case "--names": namesHosts = true
             case "--predict":
                 predictsPorts = true
                 servers.append(.v4(0x1400_000B))

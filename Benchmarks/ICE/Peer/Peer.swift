@@ -67,6 +67,7 @@ final class Peer {
         configuration.usesTCP = options.usesTCP
         configuration.agent.opensSimultaneously = options.opensSimultaneously
         configuration.mapsPorts = options.mapsPorts
+        configuration.namesHosts = options.namesHosts
         // What is judged is where a session connects, and a gateway on a busy machine takes longer than a call may wait.
         if options.mapsPorts { configuration.mappingPatience = .seconds(1) }
         configuration.stunServers = options.servers.map { Endpoint($0, port: 3478) }
@@ -89,6 +90,7 @@ final class Peer {
         let (draft, path) = ("\(options.folder)/.\(options.me)", "\(options.folder)/\(options.me)")
         guard let file = fopen(draft, "w") else { return finish(because: "cannot write \(draft)") }
         fputs(session.localDescription.text, file)
+        for (host, candidate) in session.namedCandidates { fputs(candidate.line(named: host) + "\n", file) }
         fclose(file)
         guard rename(draft, path) == 0 else { return finish(because: "cannot write \(path)") }
         listen()
@@ -104,6 +106,9 @@ final class Peer {
         var peer = ICEAgent.PeerOptions()
         peer.predictsPorts = options.predictsPorts
         session?.connect(to: remote, peer: peer)
+        for line in text.split(separator: "\n").map({ Candidate.parse(line: $0) }) {
+            if case .named = line { session?.addRemoteCandidate(line) }
+        }
     }
 
     private func read(_ path: String) -> String? {

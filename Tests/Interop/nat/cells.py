@@ -17,7 +17,7 @@ DIRECT, RELAY, NONE = "direct", "relay", "none"
 class Cell:
     """One network and one kind of session on it.
 
-    Written TOPOLOGY[@delay=MS,jitter=MS,loss=PERCENT,overlap,move][:tcp|:predict].
+    Written TOPOLOGY[@delay=MS,jitter=MS,loss=PERCENT,overlap,move][:tcp|:predict|:names].
     """
 
     topology: str
@@ -25,6 +25,7 @@ class Cell:
     tcp: bool = False
     overlap: bool = False
     predict: bool = False
+    names: bool = False  # hosts are told by names of multicast DNS
     moves: bool = False  # host a gets another address while both talk
 
     @property
@@ -33,7 +34,8 @@ class Cell:
                 (("delay", "delay_ms"), ("jitter", "jitter_ms"), ("loss", "loss_percent"))]
         options = [f"{key}={value:g}" for key, value in line if value] + (["overlap"] if self.overlap else []) \
             + (["move"] if self.moves else [])
-        session = ":tcp" if self.tcp else ":predict" if self.predict else ""
+        kinds = [("tcp", self.tcp), ("predict", self.predict), ("names", self.names)]
+        session = "".join(f":{word}" for word, is_chosen in kinds if is_chosen)
         return self.topology + ("@" + ",".join(options) if options else "") + session
 
     @staticmethod
@@ -44,7 +46,7 @@ class Cell:
         overlap, moves = (words.pop(word, None) is not None for word in ("overlap", "move"))
         numbers = {key: float(value) for key, value in words.items()}
         line = lab.Line(numbers.get("delay", 0), numbers.get("jitter", 0), numbers.get("loss", 0))
-        return Cell(topology, line, transport == "tcp", overlap, transport == "predict", moves)
+        return Cell(topology, line, transport == "tcp", overlap, transport == "predict", transport == "names", moves)
 
     @property
     def expected(self):
@@ -143,7 +145,7 @@ def grid():
     """Every kind against every kind over UDP, then what is special."""
     kinds = KINDS + BLOCKED
     pairs = [f"{a}+{b}" for index, a in enumerate(kinds) for b in kinds[index:]]
-    return [Cell.read(text) for text in pairs + SPECIAL + GUESSED + MOVING + OVER_TCP]
+    return [Cell.read(text) for text in pairs + SPECIAL + GUESSED + NAMED + MOVING + OVER_TCP]
 
 
 SPECIAL = [
@@ -169,6 +171,9 @@ SPECIAL = [
 
 # Between agents that agreed to guess ports.
 GUESSED = ["portrestricted+sequential:predict", "linux+sequential:predict", "sequential+sequential:predict"]
+
+# Neighbours that are not told each other's addresses, where nothing else leads to a direct path.
+NAMED = ["linux+same:names"]
 
 # Sessions whose host a gets another address.
 MOVING = ["public+fullcone@move", "linux+public@move", "portrestricted+portrestricted@move"]

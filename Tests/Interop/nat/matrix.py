@@ -3,9 +3,9 @@
 
 Usage: matrix.py PEER [--quick | --loss] [--runs N] [--cells "A B"] [--limit MS] [--json FILE] [--table FILE]
 
-PEER is run as PEER [--tcp --simultaneous] [--map] [--predict] [--talk MS] DIR ME OTHER TURN LIMIT_MS on both hosts and
-prints one JSON object. A cell is green when every run ended with data in both directions over the best kind of pair that theory allows, or on
-lossy lines over any.
+PEER is run as PEER [--tcp --simultaneous] [--map] [--names] [--predict] [--talk MS] DIR ME OTHER TURN LIMIT_MS on both
+hosts and prints one JSON object. A cell is green when every run ended with data in both directions over the best kind of pair
+that theory allows, or on lossy lines over any, and where a host moves with a short silence only.
 With --quick a cell that is not green gets a second try, as one run on a busy machine may meet a pause of the machine.
 Times are shown beside their goals and judged by nobody, as they say as much about the machine.
 """
@@ -34,6 +34,7 @@ def run_once(built, cell, peer, limit):
     folder = tempfile.mkdtemp(prefix="swiftlet-peer-")
     options = (["--tcp", "--simultaneous"] if cell.tcp else []) + (["--map"] if "mapping" in cell.ways else [])
     options += ["--predict"] if "prediction" in cell.ways else []
+    options += ["--names"] if cell.names else []
     options += ["--talk", str(TALK_MS)] if cell.moves else []
     try:
         processes = [
