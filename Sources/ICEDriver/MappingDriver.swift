@@ -7,6 +7,8 @@ final class MappingDriver {
     private let loop: EventLoop
     private let socket: DatagramSocket
     private let client: Endpoint
+    /// Whom it speaks with.
+    let gateway: IPAddress
     private var mapper: PortMapper
     /// Who wants each mapping.
     private var owners: [PortMapper.MappingID: (PortMapping?) -> Void] = [:]
@@ -27,6 +29,7 @@ final class MappingDriver {
         self.loop = loop
         self.socket = socket
         self.client = client.with(port: 0)
+        self.gateway = gateway
         began = loop.now
         mapper = PortMapper(client: client.address, gateway: Endpoint(gateway, port: 0), random: .system)
         let received: (Span<UInt8>, Endpoint) -> Void = { [weak self] bytes, source in

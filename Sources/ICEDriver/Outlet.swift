@@ -32,12 +32,14 @@ final class Outlet {
     }
 
     let transport: ICEAgent.Base.Transport
-    private let surroundings: Surroundings
+    let surroundings: Surroundings
     private var owner: Owner?
     private(set) var bases: [Endpoint] = []
     private var views: [View] = []
     private var questions: [Question] = []
-    private var mappings: [(driver: MappingDriver, id: PortMapper.MappingID)] = []
+    /// Those of listeners, while they are connected to servers.
+    private var connectedQuestions: [ConnectedQuestion] = []
+    private var mappings: [(base: Endpoint, driver: MappingDriver, id: PortMapper.MappingID)] = []
     /// Who is still to answer, once for each mapping.
     private var awaitedGateways: [MappingDriver] = []
     private(set) var relay: RelayDriver?
@@ -57,12 +59,15 @@ final class Outlet {
     }
 
     private var loop: EventLoop { surroundings.loop }
-    private var configuration: ICESession.Configuration { surroundings.configuration }
+    var configuration: ICESession.Configuration { surroundings.configuration }
+    private var opensSimultaneously: Bool { configuration.agent.opensSimultaneously }
 
     // MARK: - What is waited for
 
     /// Whether an answer of a server, or a relay, is still to come.
-    var awaitsServers: Bool { !questions.isEmpty || relay.map { !$0.isSettled } ?? false }
+    var awaitsServers: Bool {
+        !questions.isEmpty || connectedQuestions.contains { !$0.isAnswered } || relay.map { !$0.isSettled } ?? false
+    }
     /// Until when a session that began at `start` waits for gateways; `nil` when all have answered.
     func gatewayDeadline(since start: Instant) -> Instant? {
         awaitedGateways.map { $0.deadline(since: start, patience: configuration.mappingPatience) }.max()
@@ -70,7 +75,9 @@ final class Outlet {
     var hasRelay: Bool { relay.map { !$0.relayed.isEmpty } ?? false }
     /// Whether every socket that asked somebody has one answer at least.
     var knowsAddresses: Bool {
-        questions.allSatisfy { question in views.contains { $0.base == question.base && $0.teller != nil } }
+        (questions.map(\.base) + connectedQuestions.map(\.base)).allSatisfy { base in
+            views.contains { $0.base == base && $0.teller != nil }
+        }
     }
 
     // MARK: - Beginning and end
@@ -82,17 +89,31 @@ final class Outlet {
     }
 
     private func openSockets() {
-        for address in surroundings.addresses() {
-            let base =
-                switch transport {
-                case .udp:
-                    sockets.openDatagram(at: address, batch: surroundings.batch, buffer: configuration.socketBuffer)
-                case .tcp: sockets.openListener(at: address)
-                }
-            if let base { bases.append(base) }
-        }
+        for address in surroundings.addresses() { openSocket(at: address) }
         ask()
         for base in bases { map(base) }
+    }
+
+    func openSocket(at address: Endpoint) {
+        let base =
+            switch transport {
+            case .udp: sockets.openDatagram(at: address, batch: surroundings.batch, buffer: configuration.socketBuffer)
+            case .tcp: sockets.openListener(at: address, sharesPort: opensSimultaneously)
+            }
+        guard let base else { return }
+        bases.append(base)
+        owner?.found(.base(self.base(base)))
+    }
+
+    /// Closes the socket of a base, and tells the session that it is gone.
+    func close(_ base: Endpoint) {
+        bases.removeAll { $0 == base }
+        views.removeAll { $0.base == base }
+        questions.removeAll { $0.base == base }
+        for question in connectedQuestions where question.base == base { question.close() }
+        connectedQuestions.removeAll { $0.base == base }
+        owner?.found(.gone(self.base(base)))
+        sockets.close(base, transport)
     }
 
     /// Gives the outlet to a session, which is told at once what is known.
@@ -100,7 +121,7 @@ final class Outlet {
         self.owner = owner
         nextRound = nil
         for base in bases { owner.found(.base(self.base(base))) }
-        for view in views { owner.found(.mapped(view.mapped, base: base(view.base))) }
+        for view in views { owner.found(finding(view)) }
         for relayed in relay?.relayed ?? [] { owner.found(.base(relayedBase(relayed))) }
         tellSeen()
         setAlarm()
@@ -119,7 +140,9 @@ final class Outlet {
         alarm.set(nil)
         sockets.close()
         relay?.close()
+        for question in connectedQuestions { question.close() }
         for mapping in mappings { mapping.driver.unmap(mapping.id) }
+        connectedQuestions = []
         (relay, mappings, questions, relayedConnections) = (nil, [], [], [])
     }
 
@@ -134,8 +157,8 @@ final class Outlet {
     // MARK: - Addresses
 
     /// Asks servers and other hosts about every socket.
-    private func ask() {
-        guard transport == .udp else { return }
+    func ask() {
+        guard transport == .udp else { return askConnected() }
         for base in bases where !base.address.isLinkLocal {
             for question in surroundings.questions(about: base) {
                 questions.append(Question(base: base, asked: question))
@@ -144,6 +167,33 @@ final class Outlet {
             }
         }
         setAlarm()
+    }
+
+    /// Has each listener that may open connections from its port ask the servers it is not connected to.
+    private func askConnected() {
+        guard opensSimultaneously else { return }
+        for base in bases where !base.address.isLinkLocal {
+            for request in surroundings.connectedQuestions(about: base) {
+                let isConnected = connectedQuestions.contains { $0.base == base && $0.server == request.server }
+                guard !isConnected else { continue }
+                let question = ConnectedQuestion(from: base, request, on: loop) { [weak self] in
+                    self?.progressed(base, request.server, $0)
+                }
+                if let question { connectedQuestions.append(question) }
+            }
+        }
+    }
+
+    private func progressed(_ base: Endpoint, _ server: Endpoint, _ news: ConnectedQuestion.News) {
+        switch news {
+        case .answered(let mapped): learn(mapped, of: base, from: server)
+        case .ended:
+            for question in connectedQuestions where question.base == base && question.server == server {
+                question.close()
+            }
+            connectedQuestions.removeAll { $0.base == base && $0.server == server }
+        }
+        owner?.progressed()
     }
 
     /// Asks about the sockets again if nobody is asked and some have no answer.
@@ -170,7 +220,14 @@ final class Outlet {
         } else {
             views.append(View(base: base, teller: teller, mapped: mapped))
         }
-        owner?.found(.mapped(mapped, base: self.base(base)))
+        owner?.found(finding(View(base: base, teller: teller, mapped: mapped)))
+    }
+
+    /// What a view tells a session. A server that a listener asked over TCP has seen a connection; the gateway maps for all.
+    private func finding(_ view: View) -> ICEAgent.Finding {
+        let base = base(view.base)
+        return transport == .tcp && view.teller != nil
+            ? .seenFromPort(view.mapped, base: base) : .mapped(view.mapped, base: base)
     }
 
     /// Takes a datagram if it answers one of the questions.
@@ -225,10 +282,39 @@ final class Outlet {
             if let mapping, !mapping.isBehindAnotherNAT { learn(mapping.external, of: base, from: nil) }
             owner?.progressed()
         }
-        mappings.append((driver, id))
+        mappings.append((base, driver, id))
+    }
+
+    /// Has ports mapped by the gateways there are now, and forgets what others mapped.
+    func renewMappings() {
+        let void = mappings.filter { mapping in
+            !bases.contains(mapping.base) || surroundings.gateway(of: mapping.base.address) !== mapping.driver
+        }
+        for mapping in void {
+            mapping.driver.unmap(mapping.id)
+            views.removeAll { $0.base == mapping.base && $0.teller == nil }
+        }
+        mappings.removeAll { mapping in void.contains { $0.id == mapping.id && $0.driver === mapping.driver } }
+        awaitedGateways.removeAll { driver in !mappings.contains { $0.driver === driver } }
+        for base in bases where !mappings.contains(where: { $0.base == base }) { map(base) }
+    }
+
+    /// Lets the owner see whether what it waits for has come.
+    func progressed() {
+        setAlarm()
+        owner?.progressed()
     }
 
     // MARK: - The relay
+
+    /// Takes another relay where the one there was, or was looked for, is out of reach.
+    func renewRelay() {
+        guard let relay, relay.isStranded else { return }
+        for endpoint in relay.relayed { owner?.found(.gone(relayedBase(endpoint))) }
+        relay.close()
+        (relayedConnections, seen) = ([], nil)
+        startRelay()
+    }
 
     /// Asks TURN servers for a relay.
     private func startRelay() {

@@ -180,6 +180,7 @@ extension ICEAgent.Finding {
         case .base(let base): .base(placed(base))
         case .mapped(let mapped, let base): .mapped(mapped, base: placed(base))
         case .seen(let address, let base): .seen(address, base: placed(base))
+        case .seenFromPort(let mapped, let base): .seenFromPort(mapped, base: placed(base))
         case .gone(let base): .gone(placed(base))
         case .permitted, .refused: self
         }

@@ -19,8 +19,22 @@ package final class Surroundings {
     /// How many outlets of each transport are kept ready for the next sessions.
     private let reserve: [(transport: ICEAgent.Base.Transport, count: Int)]
     private var ready: [Outlet] = []
+    /// What sessions have.
+    private var taken: [Taken] = []
+    /// What the network looked like when it was said to have changed last.
+    private var lastPlace: Place?
     private var gateways: [IPAddress: MappingDriver] = [:]
     private var random = RandomSource.system
+    private struct Taken {
+        weak var outlet: Outlet?
+    }
+
+    /// Where this machine is, as far as that shows in its addresses and routes.
+    private struct Place: Hashable {
+        let addresses: [Endpoint]
+        let routes: [DefaultRoute]
+    }
+
     /// Until when outlets are kept ready.
     private var readyUntil: Instant?
     private var isClosed = false
@@ -55,7 +69,17 @@ package final class Surroundings {
     /// An outlet for a session: one that is ready, or a new one.
     func takeOutlet(_ transport: ICEAgent.Base.Transport) -> Outlet {
         keepReady(after: Self.refillDelay)
-        if let index = ready.firstIndex(where: { $0.transport == transport }) { return ready.remove(at: index) }
+        taken.removeAll { $0.outlet == nil }
+        let outlet = readyOutlet(transport) ?? openOutlet(transport)
+        taken.append(Taken(outlet: outlet))
+        return outlet
+    }
+
+    private func readyOutlet(_ transport: ICEAgent.Base.Transport) -> Outlet? {
+        ready.firstIndex { $0.transport == transport }.map { ready.remove(at: $0) }
+    }
+
+    private func openOutlet(_ transport: ICEAgent.Base.Transport) -> Outlet {
         let outlet = Outlet(transport, in: self)
         outlet.open()
         return outlet
@@ -101,6 +125,19 @@ package final class Surroundings {
         return requests + furtherQuestions(base)
     }
 
+    /// What a listener at `base` asks over TCP, from its own port: STUN servers of its family.
+    func connectedQuestions(about base: Endpoint) -> [BindingRequest] {
+        let servers = configuration.stunServers.filter { $0.address.family == base.address.family }
+        let total = configuration.gatheringPatience
+        return servers.prefix(Self.connectedServers).map { server in
+            let timing = Retransmission(initial: total, attempts: 1, lastWaitFactor: 1)
+            return BindingRequest(server: server, timing: timing, random: &random)
+        }
+    }
+
+    /// How many STUN servers each listener asks: a second one is for the case that the first does not take connections.
+    private static let connectedServers = 2
+
     /// Finds the gateways, so that they are known when a session wants ports mapped.
     package func findGateways() {
         for address in addresses() { _ = gateway(of: address.address) }
@@ -122,13 +159,31 @@ package final class Surroundings {
         return driver
     }
 
-    /// The machine's addresses or networks changed: what is ready, and what gateways said, counts no more.
+    /// The machine's addresses or networks may have changed: if so, what is ready counts no more, gateways are left that
+    /// were left behind, and running sessions move to the addresses there are now.
     package func networkChanged() {
+        let place = Place(addresses: addresses(), routes: DefaultRoute.readAll())
+        guard !isClosed, place != lastPlace else { return }
+        lastPlace = place
         drain()
-        closeGateways()
+        leaveGateways()
+        for outlet in taken.compactMap(\.outlet) { outlet.followNetwork() }
         guard readyUntil != nil else { return }
         findGateways()
         keepReady()
+    }
+
+    /// Parts from the gateways that our addresses do not lead to any more.
+    private func leaveGateways() {
+        let current = (try? Interfaces.addresses()) ?? []
+        let routes = DefaultRoute.readAll()
+        for (address, driver) in gateways {
+            let interface = current.first { $0.endpoint.address == address }?.interface
+            let isThere = routes.contains { $0.interface == interface && $0.gateway == driver.gateway }
+            guard !isThere else { continue }
+            driver.close()
+            gateways[address] = nil
+        }
     }
 
     private func closeGateways() {

@@ -11,8 +11,10 @@ struct CandidatePair: Hashable, Sendable {
         case failed
     }
 
-    /// Pairs of equal foundations are checked one after the other.
+    /// Pairs of equal foundations are checked one after the other; a connection that is slow to be refused keeps none waiting
+    /// that is opened in another way.
     struct Group: Hashable, Sendable {
+        let transport: Candidate.Transport
         let local: Foundation
         let remote: Foundation
     }
@@ -53,7 +55,7 @@ struct CandidatePair: Hashable, Sendable {
     }
 
     var component: Int { local.component }
-    var group: Group { Group(local: local.foundation, remote: remote.foundation) }
+    var group: Group { Group(transport: local.transport, local: local.foundation, remote: remote.foundation) }
     var isValid: Bool { validLocal != nil }
     /// Whether we open the connection, at least as well as the peer.
     var opensConnections: Bool {

@@ -60,7 +60,8 @@ public struct Configuration: Hashable, Sendable {
     /// How many such questions stay without an answer until other pairs are taken instead.
     public var probeAttempts = 4
 
-    /// The time between two attempts of a simultaneous-open candidate to connect.
+    /// The mean time between two attempts of a simultaneous-open candidate to connect; each is drawn from 0.75 to 1.25 times
+    /// this.
     public var simultaneousRetryInterval = Duration.milliseconds(150)
     /// How many times it tries again.
     public var simultaneousRetries = 66

@@ -5,6 +5,9 @@ extension ICEAgent {
     /// addresses, then the rest, as some peers read only so many. What ``Configuration/policy`` hides is left out.
     public var localCandidates: [Candidate] { usefulOrder.map { shown(locals[$0].candidate) } }
 
+    /// Our candidates of the host's own interfaces, whatever the policy hides: for those that are told by names.
+    public var hostCandidates: [Candidate] { locals.map(\.candidate).filter { $0.kind == .host } }
+
     /// The places of the candidates that may be shown, most useful first.
     var usefulOrder: [Int] {
         locals.indices.filter { isShown(locals[$0].candidate) }

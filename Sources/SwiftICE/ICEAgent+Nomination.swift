@@ -26,21 +26,23 @@ extension ICEAgent {
     ///
     /// - Parameter since: since when the component has had a valid pair.
     private func endOfDoubt(_ best: CandidatePair, since: Instant, at now: Instant) -> Instant {
-        let better = checkList.pairs.filter {
-            $0.component == best.component && $0.isOpen && $0.rank > best.rank
-        }
         let isTCP = best.local.transport.isTCP
+        // Over TCP a pair stays frozen for as long as one of its kind connects, which is no sign of anything to come.
+        let better = checkList.pairs.filter {
+            $0.component == best.component && $0.isOpen && $0.rank > best.rank && (!isTCP || $0.state != .frozen)
+        }
         guard !better.isEmpty, !peer.renominates || isTCP else { return since }
         let roundTrip = best.roundTrip ?? .zero
         let limit = since.advanced(by: configuration.nominationDelay)
-        guard best.rank > 0, !isTCP else {
+        guard best.rank > 0 else {
             // Time for both sides to learn that something works, to repeat their checks, and for these to be answered.
-            let least = best.rank == 0 ? configuration.relayedNominationDelay : .zero
-            let wait = max(roundTrip * 4, least) + configuration.pacing * (2 * better.count)
-            return min(limit, since.advanced(by: wait))
+            let least = max(roundTrip * 4, configuration.relayedNominationDelay)
+            return min(limit, since.advanced(by: least + configuration.pacing * (2 * better.count)))
         }
-        // A path between the hosts is shorter than this one, so an answer would have been here as fast.
-        let patience = max(roundTrip, configuration.pacing * 2)
+        // A path between the hosts is shorter than this one, so an answer would have been here as fast, over TCP with the
+        // time to connect.
+        let taken = isTCP ? best.firstChecked.map { max(roundTrip, $0.duration(to: since)) } ?? roundTrip : roundTrip
+        let patience = max(taken, configuration.pacing * 2)
         let ends = better.map { pair in
             (pair.firstChecked ?? now.advanced(by: configuration.pacing * better.count)).advanced(by: patience)
         }

@@ -147,7 +147,9 @@ extension ICEAgent {
         }
         switch pair.state {
         case .succeeded: return isNomination && !isRepeated ? select(id, at: now) : []
-        case .inProgress where pair.local.transport.isTCP: return []
+        // Only one that has just got its connection from the peer has no check under way.
+        case .inProgress where pair.local.transport.isTCP:
+            return pair.transaction == nil && path(of: pair) != nil ? self.check(id, at: now) : []
         case .inProgress, .waiting, .frozen, .failed: return trigger(id, at: now)
         }
     }

@@ -25,6 +25,7 @@ final class NodeDriver {
 
     private let dhtSockets: DHTSockets
     private var discovery: LocalDiscovery?
+    private var monitor: InterfaceMonitor?
     private let batch = DatagramBatch()
     private var sessions: [SessionID: SessionNetwork] = [:]
     /// What was found of sessions that are not gathered yet.
@@ -83,6 +84,9 @@ final class NodeDriver {
             // Nobody waits for it: the first call just finds the libraries ready.
         }
         surroundings.findGateways()
+        do throws(Errno) {
+            monitor = try InterfaceMonitor(on: loop) { [weak self] in self?.surroundings.networkChanged() }
+        } catch { log.info("changes of the network are not noticed", metadata: ["error": "\(error)"]) }
         perform(core.publish(at: loop.now))
         if configuration.findsNeighbours { startDiscovery() }
     }
@@ -97,7 +101,6 @@ final class NodeDriver {
             },
             linksChanged: { [weak self] in
                 guard let self else { return }
-                surroundings.networkChanged()
                 perform(core.linksChanged(at: loop.now))
             })
         discovery?.start()
@@ -178,6 +181,7 @@ final class NodeDriver {
         surroundings.close()
         (media, links, sessions) = ([:], [:], [:])
         discovery?.close()
+        monitor?.close()
         dhtSockets.close()
     }
 
