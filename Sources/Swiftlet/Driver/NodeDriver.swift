@@ -33,6 +33,7 @@ final class NodeDriver {
     private lazy var surroundings = Surroundings(
         configuration.session, on: loop, batch: batch, addresses: configuration.localAddresses,
         reserve: configuration.reserve,
+        isUntranslated: { [unowned self] address in core.dht.observedAddress(of: address.family) == address },
         questions: { [unowned self] base in addressQuestions(about: base) })
     private var links: [LinkID: LinkSecurity] = [:]
     private var media: [CallID: MediaEngine] = [:]
