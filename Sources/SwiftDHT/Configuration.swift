@@ -87,6 +87,8 @@ public struct Configuration: Sendable {
     public var expirySilence: Duration = .seconds(3)
     /// How long a request may go unanswered in all.
     public var requestLifetime: Duration = .seconds(8)
+    /// How many reports that nobody listens somewhere are looked at per second.
+    public var refusalsPerSecond = 256
     /// How many requests may be unanswered at a time.
     public var pendingRequestLimit = 65536
 

@@ -69,9 +69,13 @@ final class NodeDriver {
         do {
             try dhtSockets.start(
                 on: loop,
-                refused: { [weak self] endpoint in
+                failed: { [weak self] endpoint in
                     guard let self else { return }
                     perform(core.sendDHTFailed(to: endpoint, at: loop.now))
+                },
+                refused: { [weak self] endpoint in
+                    guard let self else { return }
+                    perform(core.refusedDHT(by: endpoint, at: loop.now))
                 },
                 received: { [weak self] bytes, peer in
                     guard let self else { return }
