@@ -107,6 +107,7 @@ extension DHT {
     /// Marks a node as dead: everything it owes us fails.
     mutating func expireNode(_ id: NodeID, _ family: IPAddress.Family, at now: Instant) {
         networks[family].nodes.update(id) { $0.isExpired = true }
+        networks[family].tokens.remove(id)
         let owed = requestsOwed(by: id, family)
         var touched: [SearchKey] = []
         for transaction in owed {

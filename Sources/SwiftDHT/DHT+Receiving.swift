@@ -127,6 +127,10 @@ extension DHT {
         learn(sender, .replied, isClient: packet.isClient, at: now)
         prove(source.address, at: now)
         measure(request, by: sender, at: now)
+        if !reply.token.isEmpty {
+            let limit = configuration.knownTokenLimit
+            networks[source.address.family].tokens.insert(reply.token, of: sender, limit: limit, at: now)
+        }
         if reply.observedPort != nil {
             networks[source.address.family].nodes.update(sender.id) { $0.tellsPorts = true }
         }

@@ -114,7 +114,8 @@ extension DHT {
     func layout(_ entries: [Storage.Entry]) -> (items: [ValueItem], fragments: [[UInt8]]) {
         let total = entries.reduce(0) { $0 + $1.packedSize }
         if total < configuration.inlineLimit, entries.count < configuration.inlineCountLimit {
-            return (entries.map { .whole($0.value) }, [])
+            // By position: copies of entries cost more than what is wanted of them.
+            return (entries.indices.map { .whole(entries[$0].value) }, [])
         }
         return (entries.map { .announced($0.packedSize) }, entries.map(\.value.packed))
     }

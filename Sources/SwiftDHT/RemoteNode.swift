@@ -5,7 +5,7 @@ struct Freshness: Sendable {
     let heard: Instant
     let replied: Instant
 
-    init(_ configuration: Configuration, at now: Instant) {
+    init(_ configuration: borrowing Configuration, at now: Instant) {
         heard = now.rewound(by: configuration.hearingFreshness)
         replied = now.rewound(by: configuration.replyFreshness)
     }

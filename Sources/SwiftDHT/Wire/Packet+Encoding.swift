@@ -3,16 +3,44 @@ internal import SansIO
 extension Packet {
     /// The datagram, keys in the order of the released implementations.
     package var encoded: [UInt8] {
-        PacketFrame(transaction: transaction, network: network, isClient: isClient, agent: agent).encode(message)
+        PacketFrame(transaction, from: .init(network: network, isClient: isClient, agent: agent)).encode(message)
     }
 }
 
 /// What a datagram says besides its message.
 struct PacketFrame {
+    /// What every datagram of one node says of it, packed once.
+    struct Origin: Sendable {
+        /// The agent and what is not default.
+        let packed: [UInt8]
+        /// What is not default: fragments come without the agent.
+        let optional: [UInt8]
+        /// How many keys ``optional`` has.
+        let optionalCount: Int
+
+        init(network: UInt32, isClient: Bool, agent: String) {
+            var writer = MessagePackWriter(capacity: 16)
+            if isClient {
+                writer.write(Key.client)
+                writer.write(true)
+            }
+            if network != 0 {
+                writer.write(Key.network)
+                writer.write(network)
+            }
+            optional = writer.bytes
+            optionalCount = (network == 0 ? 0 : 1) + (isClient ? 1 : 0)
+            writer = MessagePackWriter(capacity: 32)
+            writer.write(Key.agent)
+            writer.write(agent)
+            packed = writer.bytes + optional
+        }
+    }
+
     let transaction: UInt32
-    let network: UInt32
-    let isClient: Bool
-    let agent: String
+    let origin: Origin
+
+    init(_ transaction: UInt32, from origin: Origin) { (self.transaction, self.origin) = (transaction, origin) }
 
     /// The datagram with an answer, which is most of what a node sends.
     func encode(_ reply: Reply) -> [UInt8] {
@@ -49,31 +77,18 @@ struct PacketFrame {
 
     /// The map header: `count` keys of the message's own besides the agent and what is not default.
     private func writeHeader(_ count: Int, to writer: inout MessagePackWriter) {
-        writer.writeMapHeader(count + 1 + optionalCount)
+        writer.writeMapHeader(count + 1 + origin.optionalCount)
     }
-
-    private var optionalCount: Int { (network == 0 ? 0 : 1) + (isClient ? 1 : 0) }
 
     /// Transaction, kind and agent.
     private func writeTail(_ kind: Key, to writer: inout MessagePackWriter) {
-        writer.write(Key.transaction)
-        writer.write(transaction)
-        writer.write(Key.kind)
-        writer.write(kind)
-        writer.write(Key.agent)
-        writer.write(agent)
-        writeOptional(to: &writer)
-    }
-
-    private func writeOptional(to writer: inout MessagePackWriter) {
-        if isClient {
-            writer.write(Key.client)
-            writer.write(true)
+        writer.write(upTo: 32) { output in
+            output.append(Key.transaction)
+            output.append(packed: UInt64(transaction))
+            output.append(Key.kind)
+            output.append(kind)
         }
-        if network != 0 {
-            writer.write(Key.network)
-            writer.write(network)
-        }
+        writer.write(packed: origin.packed)
     }
 
     private func write(_ request: Request, to writer: inout MessagePackWriter) {
@@ -89,9 +104,7 @@ struct PacketFrame {
         // Releases write the envelope of updates without values in this other order.
         writer.write(Key.kind)
         writer.write(Key.query)
-        writer.write(Key.agent)
-        writer.write(agent)
-        writeOptional(to: &writer)
+        writer.write(packed: origin.packed)
         writer.write(Key.query)
         writer.write(ascii: request.method.key.rawValue)
         writer.write(Key.transaction)
@@ -108,20 +121,18 @@ struct PacketFrame {
         writer.write(refreshed: update.refreshed, expired: update.expired)
         writer.write(Key.kind)
         writer.write(Key.reply)
-        writer.write(Key.agent)
-        writer.write(agent)
-        writeOptional(to: &writer)
+        writer.write(packed: origin.packed)
         writer.write(Key.transaction)
         writer.write(transaction)
     }
 
     private func write(_ fragments: [Fragment], to writer: inout MessagePackWriter) {
-        writer.writeMapHeader(3 + optionalCount)
+        writer.writeMapHeader(3 + origin.optionalCount)
         writer.write(Key.kind)
         writer.write(Key.priority)
         writer.write(Key.transaction)
         writer.write(transaction)
-        writeOptional(to: &writer)
+        writer.write(packed: origin.optional)
         writer.write(Key.priority)
         writer.writeMapHeader(fragments.count)
         for fragment in fragments {
@@ -145,19 +156,22 @@ extension Reply {
         count += (observedPort == nil ? 0 : 1) + (nodes4.isEmpty ? 0 : 1) + (nodes6.isEmpty ? 0 : 1)
         count += (values.isEmpty ? 0 : 1) + (fields == nil ? 0 : 1)
         writer.writeMapHeader(count)
-        writer.write(Key.identifier)
-        sender.write(to: &writer)
-        if let valueID {
-            writer.write(Key.valueID)
-            writer.write(valueID.rawValue)
-        }
-        if let observed {
-            writer.write(Key.address)
-            observed.write(to: &writer)
-        }
-        if let observedPort {
-            writer.write(Key.port)
-            writer.write(observedPort)
+        // In one go, as nearly every answer has these.
+        writer.write(upTo: 80) { output in
+            output.append(Key.identifier)
+            output.append(packed: sender)
+            if let valueID {
+                output.append(Key.valueID)
+                output.append(packed: valueID.rawValue)
+            }
+            if let observed {
+                output.append(Key.address)
+                output.append(packed: observed)
+            }
+            if let observedPort {
+                output.append(Key.port)
+                output.append(packed: UInt64(observedPort))
+            }
         }
         if !nodes4.isEmpty {
             writer.write(Key.nodes4)
