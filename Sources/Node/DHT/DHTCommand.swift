@@ -51,8 +51,8 @@ struct DHTCommand: AsyncParsableCommand {
         func run() async throws {
             try await options.output.run {
                 let identity = try identity.load()
-                let interruptions = Interruption.stream()
                 let node = try await options.startShortly(identity: identity)
+                let interruptions = Interruption.stream()
                 key.tell(options.printer)
                 let updates = await node.listen(key.hash, matching: query.query)
                 let report = DHTReport(printer: options.printer, fields: query.select)
