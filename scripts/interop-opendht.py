@@ -54,6 +54,14 @@ def run(swiftlet):
         check(f"swiftlet's get through {name} ends well", get.event("finished") and get.process.wait(WAIT) == 0)
 
     place = key()
+    stock.say(f"p {place} longer-than-what-is-asked-for")
+    stored = Swiftlet(swiftlet, "get", place, "--bootstrap", theirs).event("value")
+    query = Swiftlet(swiftlet, "get", place, "--select", "id", "--select", "type", "--where", f"id={stored['id']}",
+                     "--bootstrap", theirs) if stored else None
+    row = query.event("value", id=stored["id"]) if query else None
+    check("stock tells fields of a value", row and row["type"] == 0 and "data" not in row)
+
+    place = key()
     put = Swiftlet(swiftlet, "put", place, "from-swiftlet", "--bootstrap", theirs)
     check("swiftlet puts", put.event("finished") and put.process.wait(WAIT) == 0)
     since = stock.say(f"g {place}")

@@ -83,8 +83,11 @@ private struct DHTNodeFuzz {
             try take(choices.byte() & 1 == 0 ? node.insert(nodes, at: now) : node.bootstrap([endpoint], at: now))
         default:
             let endpoint = endpoint()
-            let isLost = choices.byte() & 1 == 0
-            try take(isLost ? node.sendFailed(to: endpoint, at: now) : node.connectivityChanged(at: now))
+            switch choices.byte() % 4 {
+            case 0: try take(node.sendFailed(to: endpoint, at: now))
+            case 1, 3: try take(node.connectivityChanged(at: now))
+            default: try take(node.refused(by: endpoint, at: now))
+            }
         }
     }
 

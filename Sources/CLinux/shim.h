@@ -11,6 +11,8 @@
 #include <net/if.h>
 #include <ifaddrs.h>
 #include <errno.h>
+#include <time.h>
+#include <linux/errqueue.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netdb.h>
@@ -155,6 +157,39 @@ static inline ssize_t clinux_sendto(int descriptor, const void *bytes, size_t co
     struct sockaddr_storage storage;
     socklen_t length = clinux_pack(to, &storage);
     return sendto(descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&storage, length);
+}
+// Has the kernel keep reports about datagrams sent earlier, with the destination of each.
+static inline int clinux_keep_reports(int descriptor, int family) {
+    int on = 1;
+    if (family == AF_INET) return setsockopt(descriptor, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
+    return setsockopt(descriptor, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on);
+}
+// Fetches one of these reports: where the datagram went, and the error; 0 for one that is not of the network (ICMP).
+// Returns -1 when there is none.
+static inline int clinux_next_report(int descriptor, struct clinux_address *destination, int *error) {
+    struct sockaddr_storage storage;
+    union {
+        struct cmsghdr header;
+        char bytes[256];
+    } control;
+    struct msghdr message;
+    memset(&message, 0, sizeof message);
+    message.msg_name = &storage;
+    message.msg_namelen = sizeof storage;
+    message.msg_control = &control;
+    message.msg_controllen = sizeof control;
+    if (recvmsg(descriptor, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return -1;
+    *destination = clinux_unpack(&storage, message.msg_namelen);
+    *error = 0;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
+        int isReport = (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_RECVERR) ||
+                       (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_RECVERR);
+        struct sock_extended_err report;
+        if (!isReport || header->cmsg_len < CMSG_LEN(sizeof report)) continue;
+        memcpy(&report, CMSG_DATA(header), sizeof report);
+        if (report.ee_origin == SO_EE_ORIGIN_ICMP || report.ee_origin == SO_EE_ORIGIN_ICMP6) *error = report.ee_errno;
+    }
+    return 0;
 }
 // Joins or leaves a multicast group on one interface; the group's own family says which option.
 static inline int clinux_membership(int descriptor, int joins, const struct clinux_address *group, uint32_t interface) {

@@ -39,6 +39,8 @@ public final class DatagramSocket {
 
     var descriptor: Descriptor?
     private var acceptsTrains = false
+    /// Whether the kernel keeps reports for ``takeReports(limit:_:)``, and then fails a call of ours for each.
+    private var keepsReports = false
     private var attachment: (loop: EventLoop, registration: EventLoop.Registration)?
 
     /// Binds a socket.
@@ -81,6 +83,12 @@ public final class DatagramSocket {
         acceptsTrains = clinux_accept_trains(number) == 0
     }
 
+    /// Has the kernel keep reports that name destinations where nobody listens.
+    func keepReports() throws(Errno) {
+        guard clinux_keep_reports(try number(), localEndpoint.address.family.kernelForm) == 0 else { throw .last }
+        keepsReports = true
+    }
+
     /// Restricts the socket to one peer, whose ICMP reports the kernel then passes on. For tests of such reports.
     package func connect(to endpoint: Endpoint) throws(Errno) {
         var form = endpoint.kernelForm(for: localEndpoint.address.family)
@@ -103,17 +111,22 @@ extension DatagramSocket {
     /// The span is valid during the call only. `drained` is called after the last datagram of a turn: what came of all of
     /// them can be sent in one go. Ends with ``close()``. An error other than the swallowed ones ends it too, and is handed
     /// to `failed`.
+    ///
+    /// `refused`, if given, is told of each destination that the network says nobody listens at (ICMP port unreachable).
+    /// Whoever knows both addresses and ports can forge such a report.
     public func receive(
         on loop: EventLoop, into batch: DatagramBatch, limit: Int = 128,
-        failed: @escaping (Errno) -> Void = { _ in }, drained: @escaping () -> Void = {},
-        _ handler: @escaping (Span<UInt8>, Endpoint) -> Void
+        refused: ((Endpoint) -> Void)? = nil, failed: @escaping (Errno) -> Void = { _ in },
+        drained: @escaping () -> Void = {}, _ handler: @escaping (Span<UInt8>, Endpoint) -> Void
     ) throws(Errno) {
         guard descriptor != nil, attachment == nil else { throw descriptor == nil ? .badDescriptor : .busy }
+        if refused != nil { try keepReports() }
         guard
             let registration = try descriptor?.register(
                 on: loop, for: .readable,
-                { [weak self] _ in
+                { [weak self] readiness in
                     guard let self else { return }
+                    if readiness.contains(.failed), let refused { takeReports(limit: Self.reportLimit, refused) }
                     do throws(Errno) {
                         _ = try receiveBatch(into: batch, limit: limit, handler)
                         drained()
@@ -125,6 +138,23 @@ extension DatagramSocket {
                 })
         else { throw .badDescriptor }
         attachment = (loop, registration)
+    }
+
+    /// How many reports are taken in one turn; others wait for the next.
+    private static let reportLimit = 64
+
+    /// Takes reports about datagrams sent earlier, as far as there are any; tells `refused` where nobody listens.
+    func takeReports(limit: Int, _ refused: (Endpoint) -> Void) {
+        for _ in 0..<limit {
+            var (form, error) = (clinux_address(), Int32(0))
+            // The shim fills in one address and one number during the call.
+            guard let number = descriptor?.rawValue, unsafe clinux_next_report(number, &form, &error) == 0 else {
+                return
+            }
+            counters.softErrors += 1
+            guard Errno(rawValue: error) == .connectionRefused, let destination = Endpoint(form) else { continue }
+            refused(destination)
+        }
     }
 
     /// Fetches what has arrived, at most `limit` datagrams, or one kernel call of trains more; returns how many were fetched.
@@ -144,7 +174,7 @@ extension DatagramSocket {
             } catch .wouldBlock, .interrupted {
                 break
             } catch  where error.concernsOneDatagram {
-                counters.softErrors += 1
+                if !keepsReports { counters.softErrors += 1 }
                 total += 1
                 continue
             }
@@ -191,14 +221,32 @@ extension DatagramSocket {
     /// - Throws: `.wouldBlock` when the kernel's queue is full, and whatever else it says; the datagram is then lost.
     public func send(_ bytes: Span<UInt8>, to destination: Endpoint) throws(Errno) {
         let number = try number()
-        var form = try kernelForm(of: destination)
-        // The shim reads the span and one address during the call.
-        let sent = unsafe bytes.withUnsafeBufferPointer { bytes in
-            unsafe clinux_sendto(number, bytes.baseAddress, bytes.count, &form)
-        }
-        guard sent < 0 else { return counters.sent += 1 }
-        try refused(.last)
+        let form = try kernelForm(of: destination)
+        do throws(Errno) {
+            try overlookingReports { () throws(Errno) in
+                var form = form
+                // The shim reads the span and one address during the call.
+                let sent = unsafe bytes.withUnsafeBufferPointer { bytes in
+                    unsafe clinux_sendto(number, bytes.baseAddress, bytes.count, &form)
+                }
+                guard sent >= 0 else { throw .last }
+            }
+            counters.sent += 1
+        } catch { try refused(error) }
     }
+
+    /// Where reports are kept, each also fails one call that has nothing to do with it: that is made again.
+    private func overlookingReports<Result>(_ call: () throws(Errno) -> Result) throws(Errno) -> Result {
+        for _ in 0..<(keepsReports ? Self.overlookedReports : 0) {
+            do throws(Errno) { return try call() } catch {
+                guard error.concernsOneDatagram else { throw error }
+            }
+        }
+        return try call()
+    }
+
+    /// How often a call is made again; more reports than this come between two calls in a flood only.
+    private static let overlookedReports = 3
 
     /// Sends one datagram.
     /// - Throws: `.wouldBlock` when the kernel's queue is full, and whatever else it says; the datagram is then lost.
@@ -243,7 +291,10 @@ extension DatagramSocket {
         while sent < count {
             do throws(Errno) {
                 let loaded = try load(sent)
-                let taken = try batch.send(through: number(), count: loaded)
+                let number = try number()
+                let taken = try overlookingReports { () throws(Errno) in
+                    try batch.send(through: number, count: loaded)
+                }
                 sent += taken
                 counters.sent += taken
                 if taken < loaded { return sent }

@@ -16,7 +16,7 @@ final class MappingDriver {
     /// When the gateway was asked first.
     private let began: Instant
     /// Whether the gateway answers in one of the ways.
-    private var isAvailable = false
+    private(set) var isAvailable = false
     private var isClosing = false
     private lazy var alarm = Alarm(on: loop) { [weak self] in
         guard let self else { return }
@@ -39,6 +39,9 @@ final class MappingDriver {
         guard (try? socket.receive(on: loop, into: batch, received)) != nil else { return nil }
         perform(mapper.start(at: loop.now))
     }
+
+    /// The local address whose gateway this is.
+    var address: IPAddress { client.address }
 
     /// Until when a session that began at `start` waits for mappings. Most gateways map nothing and say nothing: one that
     /// has not answered in time to the first session keeps no other waiting.

@@ -70,7 +70,8 @@ final class Outlet {
     }
     /// Until when a session that began at `start` waits for gateways; `nil` when all have answered.
     func gatewayDeadline(since start: Instant) -> Instant? {
-        awaitedGateways.map { $0.deadline(since: start, patience: configuration.mappingPatience) }.max()
+        awaitedGateways.filter(surroundings.mayNeed)
+            .map { $0.deadline(since: start, patience: configuration.mappingPatience) }.max()
     }
     var hasRelay: Bool { relay.map { !$0.relayed.isEmpty } ?? false }
     /// Whether every socket that asked somebody has one answer at least.
@@ -270,7 +271,7 @@ final class Outlet {
 
     /// Has the gateway map a port to a socket. One that is itself translated leads nowhere, and others tell the rest.
     private func map(_ base: Endpoint) {
-        guard let driver = surroundings.gateway(of: base.address) else { return }
+        guard let driver = surroundings.gateway(of: base.address), surroundings.mayNeed(driver) else { return }
         awaitedGateways.append(driver)
         var isOpen = true
         let id = driver.map(transport == .udp ? .udp : .tcp, port: base.port) { [weak self] mapping in

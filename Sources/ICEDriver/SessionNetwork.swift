@@ -38,6 +38,8 @@ package final class SessionNetwork {
     private let handlers: Handlers
     private var phase = Phase.idle
     private var outlets: [(component: Int, outlet: Outlet)] = []
+    /// Which outlet each base belongs to, as every datagram sent asks.
+    private var places: [Endpoint: Int] = [:]
     private lazy var alarm = Alarm(on: surroundings.loop) { [weak self] in self?.finishIfDone() }
 
     /// Prepares the network of a session with these components.
@@ -66,18 +68,27 @@ package final class SessionNetwork {
             for transport in transports { outlets.append((component, surroundings.takeOutlet(transport))) }
         }
         // Nothing may be told as gathered before everything that is known by now is told.
-        for (component, outlet) in outlets { outlet.serve(owner(of: component)) }
+        for place in outlets.indices { outlets[place].outlet.serve(owner(at: place)) }
         finishIfDone()
     }
 
-    private func owner(of component: Int) -> Outlet.Owner {
+    private func owner(at place: Int) -> Outlet.Owner {
         Outlet.Owner(
             found: { [weak self] finding in
                 guard let self, !isClosed else { return }
-                handlers.found(finding.of(component))
+                note(finding, at: place)
+                handlers.found(finding.of(outlets[place].component))
             },
             progressed: { [weak self] in self?.finishIfDone() },
             sockets: handlers.sockets)
+    }
+
+    private func note(_ finding: ICEAgent.Finding, at place: Int) {
+        switch finding {
+        case .base(let base): places[base.endpoint] = places[base.endpoint] ?? place
+        case .gone(let base): if places[base.endpoint] == place { places[base.endpoint] = nil }
+        case .mapped, .seen, .permitted, .refused: break
+        }
     }
 
     private var isClosed: Bool { if case .closed = phase { true } else { false } }
@@ -114,10 +125,7 @@ package final class SessionNetwork {
 
     /// The socket bound to `base`, for those who send much.
     package func datagramSocket(at base: Endpoint) -> DatagramSocket? {
-        for (_, outlet) in outlets {
-            if let socket = outlet.datagramSocket(at: base) { return socket }
-        }
-        return nil
+        outlet(at: base)?.datagramSocket(at: base)
     }
 
     /// Has the relay behind a base let an address through; the answer is a finding.
@@ -155,17 +163,13 @@ package final class SessionNetwork {
         phase = .closed
         alarm.set(nil)
         for (_, outlet) in outlets { outlet.close() }
-        outlets = []
+        (outlets, places) = ([], [:])
     }
 
     /// The component a base belongs to.
-    func component(of base: Endpoint) -> Int? { place(of: base).map { outlets[$0].component } }
+    func component(of base: Endpoint) -> Int? { places[base].map { outlets[$0].component } }
 
-    private func outlet(at base: Endpoint) -> Outlet? { place(of: base).map { outlets[$0].outlet } }
-
-    private func place(of base: Endpoint) -> Int? {
-        outlets.firstIndex { $0.outlet.bases.contains(base) || $0.outlet.relays(base) }
-    }
+    private func outlet(at base: Endpoint) -> Outlet? { places[base].map { outlets[$0].outlet } }
 }
 
 extension ICEAgent.Finding {

@@ -16,6 +16,8 @@ package final class Surroundings {
     let addresses: () -> [Endpoint]
     /// Questions about a socket to others than the STUN servers.
     private let furtherQuestions: (_ base: Endpoint) -> [any AddressQuestion]
+    /// Whether others see a local address as it is, so that no gateway translates it.
+    private let isUntranslated: (IPAddress) -> Bool
     /// How many outlets of each transport are kept ready for the next sessions.
     private let reserve: [(transport: ICEAgent.Base.Transport, count: Int)]
     private var ready: [Outlet] = []
@@ -50,10 +52,13 @@ package final class Surroundings {
 
     /// - Parameters:
     ///   - reserve: how many outlets of each transport are to be kept ready while ``keepReady()`` was called lately.
+    ///   - isUntranslated: whether others see a local address as it is: then nobody waits for a gateway that has not
+    ///     answered.
     ///   - questions: what a socket asks others than the STUN servers.
     package init(
         _ configuration: ICESession.Configuration, on loop: EventLoop, batch: DatagramBatch,
         addresses: @escaping () -> [Endpoint], reserve: [(transport: ICEAgent.Base.Transport, count: Int)] = [],
+        isUntranslated: @escaping (IPAddress) -> Bool = { _ in false },
         questions: @escaping (_ base: Endpoint) -> [any AddressQuestion] = { _ in [] }
     ) {
         self.configuration = configuration
@@ -62,6 +67,7 @@ package final class Surroundings {
         self.addresses = addresses
         self.reserve = reserve
         furtherQuestions = questions
+        self.isUntranslated = isUntranslated
     }
 
     // MARK: - Outlets
@@ -158,6 +164,9 @@ package final class Surroundings {
         gateways[address] = driver
         return driver
     }
+
+    /// Whether a gateway may be needed: not where others see the address as it is, unless it answers anyway.
+    func mayNeed(_ gateway: MappingDriver) -> Bool { gateway.isAvailable || !isUntranslated(gateway.address) }
 
     /// The machine's addresses or networks may have changed: if so, what is ready counts no more, gateways are left that
     /// were left behind, and running sessions move to the addresses there are now.

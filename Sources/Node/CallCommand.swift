@@ -41,8 +41,8 @@ struct CallCommand: AsyncParsableCommand {
     func run() async throws {
         try await global.run {
             let sound = CallSound(try sound.plan(global.printer), printer: global.printer)
-            let interruptions = Interruption.stream()
             let node = try await global.startNode(usesTCP: without != .tcp, usesUDP: without != .udp)
+            let interruptions = Interruption.stream()
             let end = try await talk(node, sound, interruptions)
             await node.close()
             if let status = end.status { throw Failure(status, end.line) }

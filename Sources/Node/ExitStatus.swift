@@ -21,6 +21,7 @@ enum ExitStatus: Int32 {
     case system = 71
     case noDevice = 72
     case cannotCreate = 73
+    case inUse = 75
     case wrongPassword = 77
     case noAccount = 78
 
@@ -68,6 +69,8 @@ extension Failure {
         case .exists(let path): self.init(.cannotCreate, "there is an account in \(path) already; it was left as it is")
         case .unwritable(let path):
             self.init(.cannotCreate, "cannot write \(path); check its permissions or use --state")
+        case .inUse(let path):
+            self.init(.inUse, "another swiftlet runs with \(path); end it, or use another folder with --state")
         case .storage(let error): self.init(.noInput, "the account cannot be used: \(error)")
         case .keys(.untrusted(let why)):
             self.init(.badFile, "the account's certificates cannot be used any more: \(why)")

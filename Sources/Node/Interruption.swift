@@ -4,7 +4,8 @@ import Foundation
 
 /// Ctrl-C and polite requests to end, as a stream.
 enum Interruption {
-    /// Yields once for each SIGINT or SIGTERM, from now on.
+    /// Yields once for each SIGINT or SIGTERM, from now on. Before, they end the process at once: nothing that has to be
+    /// ended well is begun while the network does not answer.
     static func stream() -> AsyncStream<Void> {
         let (stream, input) = AsyncStream<Void>.makeStream()
         let sources = [SIGINT, SIGTERM].map { number in

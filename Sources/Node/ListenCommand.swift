@@ -44,8 +44,8 @@ struct ListenCommand: AsyncParsableCommand {
     func run() async throws {
         try await global.run {
             let plan = try sound.plan(global.printer)
-            let interruptions = Interruption.stream()
             let node = try await global.startNode(acceptsStrangers: !contactsOnly)
+            let interruptions = Interruption.stream()
             let desk = Desk(
                 printer: global.printer, plan: plan, answer: answer, answerAfter: answerAfter, text: text,
                 declineReason: declineReason)

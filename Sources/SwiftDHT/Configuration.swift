@@ -87,6 +87,8 @@ public struct Configuration: Sendable {
     public var expirySilence: Duration = .seconds(3)
     /// How long a request may go unanswered in all.
     public var requestLifetime: Duration = .seconds(8)
+    /// How many reports that nobody listens somewhere are looked at per second.
+    public var refusalsPerSecond = 256
     /// How many requests may be unanswered at a time.
     public var pendingRequestLimit = 65536
 
@@ -120,6 +122,8 @@ public struct Configuration: Sendable {
     public var listenTargets = 4
     /// How many nodes must have answered before slow ones are given up.
     public var quorum = 3
+    /// How many copies of a value are enough to report a put while others are tried in the places of slow nodes.
+    public var putQuorum = 5
     /// How long a put that was reported as done goes on at nodes that were slow, and at those in the place of dead ones.
     public var lingering: Duration = .seconds(15)
     /// How often in a row a node may refuse the token it gave before it counts as expired.

@@ -11,16 +11,21 @@ extension DHT {
         }
         for put in puts where !put.isFinished && isExplored(search, at: now) {
             let hasStored = { (index: Int) in search.hasStored(put.id, index) }
-            if let answers = answers(search, at: now, hasStored) { concluded.append((put.id, answers)) }
+            // Copies in the places of slow nodes follow, but nobody who puts has to wait for them.
+            let copies = search.nodes.indices.count(where: hasStored)
+            let isEnough = copies >= configuration.putQuorum
+            if answers(search, countsSlow: isEnough, at: now, hasStored) != nil { concluded.append((put.id, copies)) }
         }
         return concluded
     }
 
     /// How many nodes answered, once all of the closest that count have; `nil` before.
-    private func answers(_ search: Search, at now: Instant, _ hasAnswered: (Int) -> Bool) -> Int? {
+    private func answers(
+        _ search: Search, countsSlow: Bool = false, at now: Instant, _ hasAnswered: (Int) -> Bool
+    ) -> Int? {
         let closest = search.closestCounting(
-            configuration.replication, quorum: configuration.quorum, spread(search.key.family, at: now),
-            hasAnswered: hasAnswered)
+            configuration.replication, quorum: configuration.quorum, countsSlow: countsSlow,
+            spread(search.key.family, at: now), hasAnswered: hasAnswered)
         return closest.haveAllAnswered ? closest.count : nil
     }
 

@@ -36,8 +36,7 @@ extension DHT {
         return flush()
     }
 
-    /// Reports that nothing can be sent to `endpoint` (ENETUNREACH, EHOSTUNREACH, EAFNOSUPPORT, EPIPE or EPERM), or that
-    /// nobody is there (ECONNREFUSED).
+    /// Reports that our own machine sends nothing to `endpoint` (ENETUNREACH, EHOSTUNREACH, EAFNOSUPPORT, EPIPE or EPERM).
     public mutating func sendFailed(to endpoint: Endpoint, at now: Instant) -> [Effect] {
         start(at: now)
         let owed = pending.values.filter { $0.endpoint == endpoint }.sorted { $0.transaction < $1.transaction }

@@ -20,6 +20,9 @@ extension DHT {
         return chosen
     }
 
+    /// The address most others see us at; `nil` while nobody has said.
+    public func observedAddress(of family: IPAddress.Family) -> IPAddress? { observed.best(of: family) }
+
     private static func distance(to node: RemoteNode) -> Duration {
         let isOnInternet = AddressPrefix(node.endpoint.address) != nil
         return (node.roundTrip.smoothed ?? .seconds(10)) + (isOnInternet ? .zero : .seconds(3600))

@@ -197,7 +197,7 @@ extension DHT {
         step(search, at: now)
     }
 
-    private mutating func giveUp(_ request: PendingRequest, at now: Instant) {
+    mutating func giveUp(_ request: PendingRequest, at now: Instant) {
         counters.requestsExpired += 1
         let name = Transfers.Name(source: request.endpoint, transaction: request.transaction)
         let family = request.endpoint.address.family

@@ -180,15 +180,20 @@ extension DHT {
 
     /// Keeps lookups under way to the closest nodes that still owe an answer.
     private mutating func lookUp(_ search: inout Search, _ puts: [OpenPut], at now: Instant) {
-        var inFlight = 0
-        for index in search.nodes.indices where search.isAwaited(index) { inFlight += 1 }
+        var (inFlight, late) = (0, 0)
+        for index in search.nodes.indices {
+            if search.isAwaited(index) { inFlight += 1 }
+            if search.isLate(index) { late += 1 }
+        }
+        // Where nodes are late others may be dead as well: several are tried in their places at once, not one after another.
+        let wanted = configuration.replication + min(late, configuration.searchConcurrency)
         var (spread, counted) = (spread(search.key.family, at: now), 0)
         let size = networks[search.key.family].size.plausible(at: now)
         let questions = Questions(
             explorations: search.isForTable ? .max : configuration.explorations,
             gets: search.gets.compactMap { id in operations[id]?.query.map { (id, $0) } },
             probes: puts.filter { $0.record.kind != .once }, freshAfter: now.rewound(by: configuration.tokenFreshness))
-        for index in search.nodes.indices where counted < configuration.replication {
+        for index in search.nodes.indices where counted < wanted {
             guard !search.nodes[index].isExpired else { continue }
             let (fraction, isSlow) = (search.nodes[index].fraction, search.nodes[index].isSlow)
             let isIdle = search.nodes[index].lookups.isEmpty

@@ -68,6 +68,7 @@ public struct DHT: Machine {
     var fragments = FragmentQueue()
     var tokens: TokenMint
     var rate = RateLimit()
+    var refusals = SecondCount()
     var proofs = ProvenAddresses()
     var withheld = WithheldRequests()
     var bans = BanList()

@@ -58,6 +58,9 @@ struct ObservedAddresses: Sendable {
         return winner.address
     }
 
+    /// What is believed of a family.
+    func best(of family: IPAddress.Family) -> IPAddress? { best.first { $0.family == family } }
+
     /// Forgets everything, as after a change of network.
     mutating func reset() { self = ObservedAddresses() }
 }

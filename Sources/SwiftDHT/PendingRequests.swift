@@ -53,6 +53,8 @@ struct PendingRequest: Sendable {
     /// When the first attempt left.
     let sent: Instant
     var attempt = 1
+    /// The attempt of which it was last said that nobody listens where it went.
+    var refusedAttempt: Int?
     /// The request to the same node before this one, as far as it is not answered either.
     var earlier: UInt32?
     /// The request to the same node after this one, as far as it is not answered either.

@@ -15,25 +15,28 @@ struct SourceGroup: Hashable, Sendable {
     }
 }
 
+/// Counts what happens within a second.
+struct SecondCount: Sendable {
+    private(set) var start: Instant
+    private var count = 0
+
+    init(start: Instant = .zero) { self.start = start }
+
+    /// Counts one more; `false` when the second is used up.
+    mutating func admit(limit: Int, at now: Instant) -> Bool {
+        if start.duration(to: now) >= .seconds(1) { (start, count) = (now, 0) }
+        guard count < limit else { return false }
+        count += 1
+        return true
+    }
+}
+
 /// Counts requests per second, of each source and of all together.
 struct RateLimit: Sendable {
-    private struct Window {
-        var start: Instant
-        var count: Int
-
-        /// Counts one request; `false` when the second is used up.
-        mutating func admit(limit: Int, at now: Instant) -> Bool {
-            if start.duration(to: now) >= .seconds(1) { (start, count) = (now, 0) }
-            guard count < limit else { return false }
-            count += 1
-            return true
-        }
-    }
-
-    private var total = Window(start: .zero, count: 0)
+    private var total = SecondCount()
     /// What of the total went to strangers.
-    private var strangers = Window(start: .zero, count: 0)
-    private var sources: [SourceGroup: Window] = [:]
+    private var strangers = SecondCount()
+    private var sources: [SourceGroup: SecondCount] = [:]
     private var swept = Instant.zero
 
     /// How many sources are counted.
@@ -52,8 +55,7 @@ struct RateLimit: Sendable {
             guard sources.count < configuration.rateSourceLimit else { return false }
         }
         guard
-            sources[group, default: Window(start: now, count: 0)].admit(
-                limit: configuration.requestsPerSource, at: now)
+            sources[group, default: SecondCount(start: now)].admit(limit: configuration.requestsPerSource, at: now)
         else { return false }
         guard !isStranger || strangers.admit(limit: configuration.requestsFromStrangers, at: now) else { return false }
         return total.admit(limit: configuration.requestsPerSecond, at: now)

@@ -40,6 +40,11 @@ struct Search: Sendable {
         !nodes[index].lookups.isEmpty && !nodes[index].isSlow && !nodes[index].isExpired
     }
 
+    /// Whether the node at `index` owes an answer that is overdue.
+    func isLate(_ index: Int) -> Bool {
+        !nodes[index].lookups.isEmpty && nodes[index].isSlow && !nodes[index].isExpired
+    }
+
     /// Whether the node at `index` gave a token after `instant`.
     func isSynced(_ index: Int, after instant: Instant) -> Bool {
         guard let synced = nodes[index].synced else { return false }
@@ -133,16 +138,17 @@ struct Search: Sendable {
         return sockets
     }
 
-    /// How many closest nodes matter, and whether all of them satisfy `hasAnswered`: those not expired, and not passed over for being slow, up to the `count`-th that
-    /// `spread` counts.
+    /// How many closest nodes matter, and whether all of them satisfy `hasAnswered`: those not expired, and not passed over
+    /// for being slow, up to the `count`-th that `spread` counts.
     ///
     /// Slow nodes are passed over once `quorum` others satisfy `hasAnswered`; with fewer, but at least one, only when
     /// their second attempt was in vain, too: giving up on them earlier could miss the only copy. Without a quorum, no
-    /// node is passed over.
+    /// node is passed over. With `countsSlow`, those passed over take their places all the same, and nobody is waited for in
+    /// their stead.
     ///
     /// Nodes are named by their positions: this happens after every answer, and copies of nodes cost more than it does.
     func closestCounting(
-        _ count: Int, quorum: Int?, _ spread: Spread, hasAnswered: (Int) -> Bool
+        _ count: Int, quorum: Int?, countsSlow: Bool = false, _ spread: Spread, hasAnswered: (Int) -> Bool
     ) -> (count: Int, haveAllAnswered: Bool) {
         var answered = 0
         for index in nodes.indices where !nodes[index].isExpired && hasAnswered(index) { answered += 1 }
@@ -151,7 +157,10 @@ struct Search: Sendable {
         for index in nodes.indices where !nodes[index].isExpired && counted < count {
             let counts = spread.counts(nodes[index].prefix, fraction: nodes[index].fraction)
             if !hasAnswered(index) {
-                guard !isPassedOver(index, quorum: quorum, answered: answered) else { continue }
+                guard !isPassedOver(index, quorum: quorum, answered: answered) else {
+                    if countsSlow, counts { counted += 1 }
+                    continue
+                }
                 closest.haveAllAnswered = false
             }
             closest.count += 1

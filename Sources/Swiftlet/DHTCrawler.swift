@@ -39,7 +39,8 @@ public actor DHTCrawler {
         self.crawl = Crawl(configuration: crawl, random: .system)
         do throws(Errno) {
             try sockets.start(
-                on: self.group.loop, refused: { _ in },
+                on: self.group.loop, failed: { _ in },
+                refused: { [weak self] endpoint in self?.assumeIsolated { $0.refused(by: endpoint) } },
                 received: { [weak self] bytes, peer in
                     let copy = [UInt8](bytes)
                     self?.assumeIsolated { $0.received(copy, from: peer) }
@@ -77,6 +78,10 @@ public actor DHTCrawler {
 
     private func received(_ bytes: [UInt8], from peer: Endpoint) {
         perform(crawl.receive(bytes.span, from: peer, at: group.loop.now))
+    }
+
+    private func refused(by endpoint: Endpoint) {
+        perform(crawl.refused(by: endpoint, at: group.loop.now))
     }
 
     private func advance() { perform(crawl.advance(to: group.loop.now)) }

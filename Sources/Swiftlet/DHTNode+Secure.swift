@@ -19,7 +19,8 @@ extension DHTNode {
 
     /// Whom a value is for.
     public enum Recipient: Hashable, Sendable {
-        /// SHA-1 of the public key. Nodes of OpenDHT 3.5 and later cannot be found by it.
+        /// The 20 bytes under which a certificate lies: SHA-1 of the public key, which finds nobody whose node is of
+        /// OpenDHT 3.5 or later, or SHA-1 of the long id, which does.
         case short(ShortID)
         /// SHA-256 of the public key. Nodes of OpenDHT before 3.5 cannot be found by it.
         case long(LongID)
@@ -34,7 +35,8 @@ extension DHTNode {
 
         func isID(of certificate: Certificate) -> Bool {
             switch self {
-            case .short(let id): certificate.shortID == id
+            case .short(let id):
+                certificate.shortID == id || InfoHash(hashing: certificate.longID.bytes) == InfoHash(id)
             case .long(let id): certificate.longID == id
             }
         }

@@ -12,6 +12,8 @@ public actor DHTNode {
     public enum Update: Hashable, Sendable {
         /// A value was found, new or in place of one with the same identifier.
         case value(Value)
+        /// A query found fields of a value, which nobody vouches for: signatures cannot be checked.
+        case row(FieldRow)
         /// A value that was reported is gone.
         case expired(Value.ID)
         /// The operation came to its end.
@@ -27,7 +29,6 @@ public actor DHTNode {
     /// Operations that go on after `finished`.
     private var lastingOperations: Set<OperationID> = []
     private var operations: [OperationID: AsyncStream<Update>.Continuation] = [:]
-    private var queries: [OperationID: AsyncStream<FieldRow>.Continuation] = [:]
     /// Certificates that were found, for those who are written to.
     var knownChains = CertificateCache()
     /// Held for as long as the node lives, since a permanent put ends with its reader.
@@ -140,22 +141,10 @@ public actor DHTNode {
         begin { driver, operation in driver.listen(key, matching: query, as: operation) }
     }
 
-    /// Looks for fields of the values of a key, which costs less than the values; each row comes once.
-    public func query(_ key: InfoHash, _ query: ValueQuery) -> AsyncStream<FieldRow> {
-        let (stream, input) = AsyncStream<FieldRow>.makeStream(bufferingPolicy: .bufferingNewest(16_384))
-        guard let driver else {
-            input.finish()
-            return stream
-        }
-        lastOperation += 1
-        let operation = OperationID(lastOperation)
-        queries[operation] = input
-        input.onTermination = { [weak self] reason in
-            guard case .cancelled = reason else { return }
-            Task { await self?.cancel(operation) }
-        }
-        driver.query(key, query, as: operation)
-        return stream
+    /// Looks for fields of the values of a key, which costs less than the values; each row comes once, and the stream ends
+    /// after `finished`.
+    public func query(_ key: InfoHash, _ query: ValueQuery) -> AsyncStream<Update> {
+        begin { driver, operation in driver.query(key, query, as: operation) }
     }
 
     /// Nodes that may be asked where they see a socket; see ``DHT/observers(of:limit:at:)``.
@@ -189,8 +178,7 @@ public actor DHTNode {
         self.driver = nil
         wakeNetworkWaiters()
         for input in operations.values { input.finish() }
-        for input in queries.values { input.finish() }
-        (operations, queries) = ([:], [:])
+        operations = [:]
         connectionsInput.finish()
         if ownsGroup { group.close() }
     }
@@ -217,7 +205,6 @@ public actor DHTNode {
 
     private func cancel(_ operation: OperationID) {
         operations[operation] = nil
-        queries[operation] = nil
         lastingOperations.remove(operation)
         driver?.cancel(operation)
     }
@@ -225,7 +212,7 @@ public actor DHTNode {
     private func happened(_ event: DHTDriver.Event) {
         switch event {
         case .value(let value, let operation): operations[operation]?.yield(.value(value))
-        case .row(let row, let operation): queries[operation]?.yield(row)
+        case .row(let row, let operation): operations[operation]?.yield(.row(row))
         case .expired(let id, let operation): operations[operation]?.yield(.expired(id))
         case .finished(let operation, let outcome): finished(operation, outcome)
         case .connection(let family, let isConnected):
@@ -237,7 +224,6 @@ public actor DHTNode {
 
     /// Ends the stream of an operation, unless it goes on: a permanent put after its first round.
     private func finished(_ operation: OperationID, _ outcome: DHT.Outcome) {
-        queries.removeValue(forKey: operation)?.finish()
         operations[operation]?.yield(.finished(outcome))
         guard !lastingOperations.contains(operation) else { return }
         operations.removeValue(forKey: operation)?.finish()

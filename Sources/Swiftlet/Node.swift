@@ -1,6 +1,7 @@
 internal import EventLoop
 internal import Logging
 internal import SansIO
+public import SecureChannel
 
 /// A device on the network: reachable by its account's id, able to call others.
 ///
@@ -10,6 +11,8 @@ public actor Node {
     private let worker: Worker
     private let resolver: Resolver
     private var driver: NodeDriver?
+    /// Held while the node runs: two of one folder would answer the same requests, and undo each other's changes.
+    private var lock: FileLock?
     private let account: Account
     private let configuration: Configuration
 
@@ -42,6 +45,7 @@ public actor Node {
         self.configuration = configuration
         (events, eventsInput) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(4096))
         (incomingCalls, incomingInput) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
+        do throws(AccountError) { lock = try AccountFiles(account.folder).lock() } catch { throw .account(error) }
         let sockets: DHTSockets
         do throws(Errno) {
             sockets = try DHTSockets(addresses: configuration.dhtAddresses, port: configuration.port)
@@ -164,7 +168,7 @@ public actor Node {
         let last = loop.now.advanced(by: configuration.closingTime)
         while driver.isBusy, loop.now < last { await pause(.milliseconds(20)) }
         driver.close()
-        self.driver = nil
+        (self.driver, lock) = (nil, nil)
         wakeNetworkWaiters()
         for waiter in messageWaiters.values { waiter.resume(returning: .failed(.connectionLost)) }
         messageWaiters = [:]

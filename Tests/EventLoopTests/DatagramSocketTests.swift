@@ -120,6 +120,44 @@ struct DatagramSocketTests {
         }
     }
 
+    @Test(
+        "who asks is told which destination nobody listens at, and loses nothing sent elsewhere",
+        arguments: IPAddress.Family.allCases)
+    func refusalsByDestination(family: IPAddress.Family) async throws {
+        try await withLoop { loop in
+            let bench = Bench(on: loop)
+            let endpoints: [[Endpoint]] = try await bench.wait { done in
+                let closed = try (0..<3).map { _ in try DatagramSocket(bindingTo: loopback(family)) }
+                let expected = closed.map(\.localEndpoint)
+                for socket in closed { socket.close() }
+                let living = try DatagramSocket(bindingTo: loopback(family))
+                let socket = try DatagramSocket(bindingTo: loopback(family))
+                let (told, heard) = (Box<[Endpoint]>([]), Box(0))
+                let finish = { if told.value.count == 3, heard.value == 6 { done([expected, told.value]) } }
+                try living.receive(on: loop, into: DatagramBatch()) { _, _ in
+                    heard.value += 1
+                    finish()
+                }
+                try socket.receive(
+                    on: loop, into: DatagramBatch(),
+                    refused: { destination in
+                        told.value.append(destination)
+                        finish()
+                    }, failed: { Issue.record("\($0)") },
+                    { _, _ in Issue.record("nothing was sent here") })
+                // Each report that comes between two datagrams would cost the second one.
+                for destination in expected {
+                    try socket.send([1], to: destination)
+                    try socket.send([2], to: living.localEndpoint)
+                    let both = [DatagramSocket.Datagram([3], to: living.localEndpoint)]
+                    #expect(try socket.send(both, through: DatagramBatch(slots: 2)) == 1)
+                }
+                return [socket, living]
+            }
+            #expect(Set(endpoints[0]) == Set(endpoints[1]) && endpoints[1].count == 3)
+        }
+    }
+
     @Test("one call fetches no more than its limit")
     func limit() async throws {
         try await withLoop { loop in

@@ -8,6 +8,7 @@ struct CrawlTests {
         var found: [Crawl.Node] = []
         var summary: Crawl.Summary?
         var requestTimes: [Instant] = []
+        var took = Duration.zero
     }
 
     /// Crawls a network of `World` from its first node, in the crawler's own virtual time.
@@ -21,12 +22,14 @@ struct CrawlTests {
         while steps < 200_000 {
             steps += 1
             var answers: [(bytes: [UInt8], source: Endpoint)] = []
+            var refusals: [Endpoint] = []
             for effect in effects {
                 switch effect {
                 case .send(let bytes, let target):
                     if case .request? = (try? Packet(decoding: bytes))?.message { census.requestTimes.append(now) }
                     guard case .v4(let word) = target.address else { continue }
                     let index = Int(word - 0x0A00_0001)
+                    if world.refusesForTheDead, world.dead.contains(index) { refusals.append(target) }
                     guard world.nodes.indices.contains(index), !world.dead.contains(index) else { continue }
                     for case .send(let reply, ourselves) in world.nodes[index].receive(
                         bytes.span, from: ourselves, at: now)
@@ -40,11 +43,13 @@ struct CrawlTests {
             }
             effects = []
             for answer in answers { effects += machine.receive(answer.bytes.span, from: answer.source, at: now) }
+            for endpoint in refusals { effects += machine.refused(by: endpoint, at: now) }
             guard effects.isEmpty else { continue }
             guard census.summary == nil, let next = machine.deadline else { break }
             now = max(now, next)
             effects = machine.advance(to: now)
         }
+        census.took = world.now.duration(to: now)
         return census
     }
 
@@ -63,14 +68,19 @@ struct CrawlTests {
         #expect((60...240).contains(estimate), "\(estimate) of \(count)")
     }
 
-    @Test("The dead are counted, and asked no more often than the rest")
-    func silence() throws {
+    @Test(
+        "The dead are counted, asked no more often than the rest, and not waited for where they refuse",
+        arguments: [false, true])
+    func silence(refuses: Bool) throws {
         var world = World(seed: 3)
         world.grow(to: 40)
         world.dead = [5, 6, 7, 8]
+        world.refusesForTheDead = refuses
         let census = Self.crawl(&world)
         let summary = try #require(census.summary)
         #expect(summary.answering == 36 && summary.silent == 4)
+        let patience = Crawl.Configuration().patience
+        #expect(refuses ? census.took < patience : census.took > patience)
     }
 
     @Test("No second sees more requests than allowed, and no more nodes are asked than allowed")

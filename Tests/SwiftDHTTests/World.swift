@@ -35,6 +35,7 @@ struct World {
     struct Event {
         enum Content {
             case datagram([UInt8], from: Endpoint, to: Int)
+            case refusal(by: Endpoint, to: Int)
             case wake(Int)
         }
         let time: Instant
@@ -56,6 +57,8 @@ struct World {
     /// Those who are at an endpoint without being nodes of ours: given what comes and from where, they say what to send.
     var strangers: [Endpoint: (Packet, Endpoint) -> [Packet]] = [:]
     var dead: Set<Int> = []
+    /// Whether the machines of dead nodes say that nobody listens any more.
+    var refusesForTheDead = false
     /// Nodes that run, but whose datagrams go nowhere.
     var severed: Set<Int> = []
     /// Nodes that reach each other only, as all others do.
@@ -148,6 +151,12 @@ struct World {
         schedule(.datagram(bytes, from: source, to: index), at: arrival)
     }
 
+    private mutating func refuse(for index: Int, to source: Endpoint) {
+        guard refusesForTheDead, let sender = indices[source] else { return }
+        let arrival = now.advanced(by: random.duration(in: delay))
+        schedule(.refusal(by: endpoints[index], to: sender), at: arrival)
+    }
+
     private mutating func schedule(_ content: Event.Content, at time: Instant) {
         serial += 1
         events.append(Event(time: time, serial: serial, content: content))
@@ -186,8 +195,15 @@ struct World {
             now = event.time
             switch event.content {
             case .datagram(let bytes, let source, let index):
-                guard !dead.contains(index) else { continue }
+                guard !dead.contains(index) else {
+                    refuse(for: index, to: source)
+                    continue
+                }
                 let effects = nodes[index].receive(bytes.span, from: source, at: now)
+                carryOut(effects, of: index)
+            case .refusal(let endpoint, let index):
+                guard !dead.contains(index) else { continue }
+                let effects = nodes[index].refused(by: endpoint, at: now)
                 carryOut(effects, of: index)
             case .wake(let index):
                 guard !dead.contains(index), wakes[index] == event.time else { continue }

@@ -76,13 +76,17 @@ struct DHTSecureTests {
         await trio.close()
     }
 
-    @Test("A value is encrypted for a reader known by either id, and opens for nobody else", .timeLimit(.minutes(20)))
+    @Test(
+        "A value is encrypted for a reader known by any of its ids, and opens for nobody else",
+        .timeLimit(.minutes(20)))
     func sealing() async throws {
         let trio = try await Trio()
         let bob = try Self.bob.get()
         // The certificates are stored soon after the node is online.
         while await trio.alice.certificate(of: .long(bob.longID)) == nil {}
-        for (index, reader) in [DHTNode.Recipient.short(bob.id), .long(bob.longID)].enumerated() {
+        let place = try #require(ShortID(hex: InfoHash(hashing: bob.longID.bytes).description))
+        let readers = [DHTNode.Recipient.short(bob.id), .long(bob.longID), .short(place)]
+        for (index, reader) in readers.enumerated() {
             let key = InfoHash(hashing: "sealed \(index)")
             let value = try await trio.alice.seal(Self.body("for bob"), id: Value.ID(9), for: reader)
             #expect(await Self.put(value, at: key, by: trio.alice))

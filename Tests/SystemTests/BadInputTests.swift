@@ -57,6 +57,23 @@ extension ProcessTests {
             }
         }
 
+        @Test(
+            "Ctrl-C ends whoever waits for a network that does not answer",
+            arguments: ["listen", "call", "dht listen", "dht put"])
+        func impatience(command: String) async throws {
+            let sandbox = try Sandbox()
+            let silent = try #require(OpenPorts.Holder())
+            let network = ["--bind", "127.0.0.1", "--bootstrap", "127.0.0.1:\(silent.port)", "--json"]
+            let words = command.split(separator: " ").map(String.init)
+            let isOfAccount = words[0] != "dht"
+            let more = isOfAccount ? ["--state", try await sandbox.state(of: .alice), "--silent"] : ["place"]
+            let peer = ["call": [Self.nobody], "dht put": ["text"]][command] ?? []
+            let process = try SwiftletProcess(words + more + peer + network)
+            try await process.event(isOfAccount ? "started" : "listening")
+            process.interrupt()
+            #expect(try await process.exitCode(within: 5) == -SIGINT)
+        }
+
         @Test("Without an account there is nothing to call from")
         func noAccount() async throws {
             let sandbox = try Sandbox()

@@ -32,6 +32,12 @@ extension ProcessTests {
             #expect(found == 0)
             let value = try await get.event("value")
             #expect(value["text"] == "hello" && value["data"].isEmpty)
+            let (told, query) = try await run(
+                network, ["get", "place", "--where", "id=beef", "--select", "type", "--select", "utype"])
+            #expect(told == 0)
+            let row = try await query.event("value")
+            #expect(row.number("type") == 3 && row["utype"] == "text/plain" && row["id"].isEmpty && row["data"].isEmpty)
+            #expect(try await query.event("finished").number("nodes") > 0)
             let (_, other) = try await run(network, ["get", "place", "--where", "type=0"])
             #expect(!other.events.contains { $0.name == "value" })
             let file = try network.sandbox.write([0xFF, 0, 1], to: "bytes")
@@ -167,6 +173,7 @@ extension ProcessTests {
                 (["get", "key", "--state", broken], 65, "left as it is"),
                 (["scan", "--bootstrap", "none"], 64, "--bootstrap"),
                 (["scan", "--bootstrap", "127.0.0.1:\(closed)"], 69, "no answer from 127.0.0.1:\(closed)"),
+                (["get", "key", "--bootstrap", "127.0.0.1:\(closed)"], 69, "no answer from 127.0.0.1:\(closed)"),
                 (["scan", "--bootstrap", "nobody.invalid"], 69, "nobody.invalid"),
             ]
             for row in table {

@@ -52,10 +52,11 @@ final class HostedNode {
             let socket = try DatagramSocket(bindingTo: Endpoint(loopback, port: port))
             try? socket.requestBuffers(receive: 1 << 21, send: 1 << 21)
             // Closing the socket lets the handlers go, and with them the node.
-            try socket.receive(on: memory.loop, into: memory.incoming, drained: { [self] in settle() }) {
-                [self] bytes, source in
-                perform(dht.receive(bytes, from: source, at: memory.loop.now))
-            }
+            try socket.receive(
+                on: memory.loop, into: memory.incoming,
+                refused: { [self] in perform(dht.refused(by: $0, at: memory.loop.now)) },
+                drained: { [self] in settle() },
+                { [self] bytes, source in perform(dht.receive(bytes, from: source, at: memory.loop.now)) })
             self.socket = socket
         } catch { return false }
         if bootstrap != 0 { perform(dht.bootstrap([Endpoint(loopback, port: bootstrap)], at: memory.loop.now)) }

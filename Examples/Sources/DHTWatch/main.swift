@@ -11,6 +11,7 @@ print("\(node.nodeID) watches \(key)")
 for await update in await node.listen(key) {
     switch update {
     case .value(let value): print("+ \(value.id.rawValue), \(value.size) bytes, type \(value.type.rawValue)")
+    case .row: continue
     case .expired(let id): print("- \(id.rawValue)")
     case .finished(let outcome): print("finished: \(outcome)")
     }

@@ -25,7 +25,12 @@ struct DHTCommand: AsyncParsableCommand {
                 let identity = try identity.load()
                 let node = try await options.startShortly(identity: identity)
                 key.tell(options.printer)
-                let updates = await node.get(key.hash, matching: query.query)
+                let updates =
+                    if let fields = query.fields {
+                        await node.query(key.hash, fields)
+                    } else {
+                        await node.get(key.hash, matching: query.query)
+                    }
                 let report = DHTReport(printer: options.printer, fields: query.select)
                 let outcome = await report.follow(updates, of: node)
                 await node.close()
@@ -46,8 +51,8 @@ struct DHTCommand: AsyncParsableCommand {
         func run() async throws {
             try await options.output.run {
                 let identity = try identity.load()
-                let interruptions = Interruption.stream()
                 let node = try await options.startShortly(identity: identity)
+                let interruptions = Interruption.stream()
                 key.tell(options.printer)
                 let updates = await node.listen(key.hash, matching: query.query)
                 let report = DHTReport(printer: options.printer, fields: query.select)
@@ -76,6 +81,7 @@ extension DHTReport {
         for await update in updates {
             switch update {
             case .value(let value): self.value(value, opened: await node.open(value), operation: operation)
+            case .row(let row): self.row(row, operation: operation)
             case .expired(let id): expired(id, operation: operation)
             case .finished(let outcome):
                 if case .completed(let nodes) = outcome {

@@ -46,8 +46,16 @@ struct DHTQueryOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Print only these facts of values, by the names of JSON events; repeatable.", valueName: "fact"))
+            "Print only these facts of values, by the names of JSON events; repeatable. Of id, type, seq, owner and "
+                + "utype, 'get' lets nodes send these alone, without proof of who signed.", valueName: "fact"))
     var select: [DHTReport.Field] = []
 
     var query: ValueQuery { ValueQuery(where: conditions.map(\.condition)) }
+
+    /// What to ask nodes for, where they can tell all that is wanted without the values themselves.
+    var fields: ValueQuery? {
+        let fields = select.compactMap(\.queried)
+        guard !fields.isEmpty, fields.count == select.count else { return nil }
+        return ValueQuery(select: fields, where: query.conditions)
+    }
 }

@@ -46,8 +46,8 @@ struct DHTPutCommand: AsyncParsableCommand {
         try await options.output.run {
             let identity = try identity.load()
             let body = ValueBody(type: ValueType(rawValue: type), data: try data(), userType: userType)
-            let interruptions = Interruption.stream()
             let node = try await options.startShortly(identity: identity)
+            let interruptions = Interruption.stream()
             key.tell(options.printer)
             do {
                 let kind = encrypt.map(DHTValueKind.encrypted) ?? (sign ? .signed : .plain)

@@ -8,6 +8,18 @@ struct DHTReport: Sendable {
     /// A fact of a value.
     enum Field: String, CaseIterable, ExpressibleByArgument, Sendable {
         case id, type, kind, size, seq, owner, to, utype, data, text
+
+        /// The same as nodes can be asked for it; `nil` for what only a value itself tells.
+        var queried: ValueQuery.Field? {
+            switch self {
+            case .id: .id
+            case .type: .type
+            case .seq: .sequence
+            case .owner: .owner
+            case .utype: .userType
+            case .kind, .size, .to, .data, .text: nil
+            }
+        }
     }
 
     let printer: Printer
@@ -17,11 +29,14 @@ struct DHTReport: Sendable {
     /// Prints a value; `opened` is what an encrypted one says.
     func value(_ value: Value, opened: ValueBody? = nil, operation: Int? = nil) {
         let facts = Self.facts(of: value, opened: opened).filter { fields.isEmpty || fields.contains($0.field) }
-        let line =
-            fields.isEmpty
-            ? Self.line(of: value, opened: opened)
-            : facts.map { "\($0.field.rawValue)=\(Self.shown($0.fact))" }.joined(separator: " ")
+        let line = fields.isEmpty ? Self.line(of: value, opened: opened) : Self.line(of: facts)
         event("value", facts.map { ($0.field.rawValue, $0.fact) }, line: line, operation: operation)
+    }
+
+    /// Prints what nodes tell of a value.
+    func row(_ row: FieldRow, operation: Int? = nil) {
+        let facts = Self.facts(of: row)
+        event("value", facts.map { ($0.field.rawValue, $0.fact) }, line: Self.line(of: facts), operation: operation)
     }
 
     func expired(_ id: Value.ID, operation: Int? = nil) {
@@ -55,6 +70,23 @@ struct DHTReport: Sendable {
         facts.append((.data, .text(Hexadecimal.encode(data))))
         if let text = String(validating: data, as: UTF8.self) { facts.append((.text, .text(text))) }
         return facts
+    }
+
+    private static func facts(of row: FieldRow) -> [(field: Field, fact: Printer.Fact)] {
+        var facts: [(field: Field, fact: Printer.Fact)] = []
+        if let id = row.id { facts.append((.id, .text(hex(id)))) }
+        if let type = row.type { facts.append((.type, .integer(Int(type.rawValue)))) }
+        if let sequence = row.sequence { facts.append((.seq, .integer(Int(sequence)))) }
+        // Zeros stand for nobody.
+        if let owner = row.owner, owner.contains(where: { $0 != 0 }) {
+            facts.append((.owner, .text(InfoHash(hashing: owner).description)))
+        }
+        if let userType = row.userType, !userType.isEmpty { facts.append((.utype, .text(userType))) }
+        return facts
+    }
+
+    private static func line(of facts: [(field: Field, fact: Printer.Fact)]) -> String {
+        facts.map { "\($0.field.rawValue)=\(shown($0.fact))" }.joined(separator: " ")
     }
 
     private static func line(of value: Value, opened: ValueBody?) -> String {

@@ -59,8 +59,8 @@ extension Failure {
         case .unknownRecipient:
             self.init(
                 .notFound,
-                "nobody has published a certificate of \(recipient); check the id, and try its other form, of 40 or 64 digits"
-            )
+                "nobody has published a certificate of \(recipient); check the id, and whether its "
+                    + (recipient.count == 40 ? "long form of 64 digits" : "short form of 40 digits") + " is known")
         case .refused: self.init(.fault, "the key would not sign or encrypt the value")
         case .closed: self.init(.fault, "the node was closed")
         }

@@ -18,29 +18,16 @@ struct CertificateFields {
     let signature: [UInt8]
 
     init(der: [UInt8]) throws {
-        (self) = try DER.sequence(DER.parse(der), identifier: .sequence) { nodes in
-            try CertificateFields(outer: &nodes)
-        }
-    }
-
-    private init(outer nodes: inout ASN1NodeCollection.Iterator) throws {
-        guard let body = nodes.next() else { throw ASN1Fault.missing }
-        signedBytes = Array(body.encodedBytes)
-        let outerAlgorithm = try nodes.take()
-        let signatureBits = try ASN1BitString(derEncoded: nodes.take())
-        guard signatureBits.paddingBits == 0 else { throw ASN1Fault.unexpected }
-        signature = Array(signatureBits.bytes)
-        signatureHash = try Self.hash(of: outerAlgorithm)
-        let inner = try DER.sequence(body, identifier: .sequence) { try Body(&$0) }
-        // RFC 5280 §4.1.1.2: both places must name the same algorithm.
-        guard inner.algorithm == outerAlgorithm.encodedBytes else { throw ASN1Fault.contradiction }
+        let envelope = try SignedEnvelope<Body>(der: der)
+        (signedBytes, signatureHash, signature) = (envelope.signedBytes, envelope.signatureHash, envelope.signature)
+        let inner = envelope.body
         (serialNumber, issuer, subject) = (inner.serialNumber, inner.issuer, inner.subject)
         (notBefore, notAfter) = (inner.notBefore, inner.notAfter)
         (publicKey, extensions) = (inner.publicKey, inner.extensions)
     }
 
     /// TBSCertificate.
-    private struct Body {
+    private struct Body: SignedBody {
         var serialNumber: [UInt8] = []
         var algorithm: ArraySlice<UInt8>
         var issuer: Name
@@ -71,20 +58,6 @@ struct CertificateFields {
                 else { throw ASN1Fault.missing }
                 extensions = try CertificateExtensions(list)
             }
-        }
-    }
-
-    static func hash(of algorithm: ASN1Node) throws -> SignatureHash? {
-        let oid = try DER.sequence(algorithm, identifier: .sequence) { nodes in
-            let oid = try ASN1ObjectIdentifier(derEncoded: &nodes)
-            _ = nodes.next()
-            return oid
-        }
-        return switch oid {
-        case [1, 2, 840, 113_549, 1, 1, 11]: .sha256
-        case [1, 2, 840, 113_549, 1, 1, 12]: .sha384
-        case [1, 2, 840, 113_549, 1, 1, 13]: .sha512
-        default: nil
         }
     }
 }

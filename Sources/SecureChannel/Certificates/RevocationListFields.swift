@@ -14,29 +14,16 @@ struct RevocationListFields {
     let signature: [UInt8]
 
     init(der: [UInt8]) throws {
-        self = try DER.sequence(DER.parse(der), identifier: .sequence) { nodes in
-            try RevocationListFields(outer: &nodes)
-        }
-    }
-
-    private init(outer nodes: inout ASN1NodeCollection.Iterator) throws {
-        let body = try nodes.take()
-        signedBytes = Array(body.encodedBytes)
-        let outerAlgorithm = try nodes.take()
-        let signatureBits = try ASN1BitString(derEncoded: nodes.take())
-        guard signatureBits.paddingBits == 0 else { throw ASN1Fault.unexpected }
-        signature = Array(signatureBits.bytes)
-        signatureHash = try CertificateFields.hash(of: outerAlgorithm)
-        let inner = try DER.sequence(body, identifier: .sequence) { try Body(&$0) }
-        // RFC 5280 §5.1.1.2: both places must name the same algorithm.
-        guard inner.algorithm == outerAlgorithm.encodedBytes else { throw ASN1Fault.contradiction }
+        let envelope = try SignedEnvelope<Body>(der: der)
+        (signedBytes, signatureHash, signature) = (envelope.signedBytes, envelope.signatureHash, envelope.signature)
+        let inner = envelope.body
         (issuer, updated, nextUpdate) = (inner.issuer, inner.updated, inner.nextUpdate)
         (serialNumbers, number) = (inner.serialNumbers, inner.number)
         hasUnknownCritical = inner.hasUnknownCritical
     }
 
     /// TBSCertList.
-    private struct Body {
+    private struct Body: SignedBody {
         var algorithm: ArraySlice<UInt8>
         var issuer: Name
         var updated: Int64

@@ -161,19 +161,33 @@ public struct Crawl: Machine {
         return [.found(found)] + proceed(at: now)
     }
 
+    /// Reports that nobody listens at `endpoint`, as the network says: no answer is waited for, but the node is asked as
+    /// often as any other.
+    public mutating func refused(by endpoint: Endpoint, at now: Instant) -> [Effect] {
+        let owed = pending.filter { $0.value.endpoint == endpoint }.keys.sorted()
+        guard !owed.isEmpty else { return [.ignored(.unsolicited)] }
+        for transaction in owed {
+            timers.cancel(.answer(transaction))
+            wasNotAnswered(transaction)
+        }
+        return proceed(at: now)
+    }
+
     /// Sends what is due, and gives up on what was not answered.
     public mutating func advance(to now: Instant) -> [Effect] {
         while let timer = timers.popDue(at: now) {
-            guard case .answer(let transaction) = timer, let question = pending.removeValue(forKey: transaction) else {
-                continue
-            }
-            if question.attempt < configuration.attempts {
-                queue.append(question)
-            } else if records[question.endpoint]?.hasAnswered == false {
-                summary.silent += 1
-            }
+            if case .answer(let transaction) = timer { wasNotAnswered(transaction) }
         }
         return proceed(at: now)
+    }
+
+    private mutating func wasNotAnswered(_ transaction: UInt32) {
+        guard let question = pending.removeValue(forKey: transaction) else { return }
+        if question.attempt < configuration.attempts {
+            queue.append(question)
+        } else if records[question.endpoint]?.hasAnswered == false {
+            summary.silent += 1
+        }
     }
 
     /// Answers the ping of a node that is asked something: some want to know that an address is no lie first.

@@ -25,7 +25,8 @@ public struct Account: Sendable {
     ///
     /// Generates three keys of 4096 bits, which takes seconds.
     public static func create(in folder: URL, displayName: String = "") throws(AccountError) -> Account {
-        let files = try AccountFiles(preparing: folder)
+        let (files, lock) = try AccountFiles.prepare(folder)
+        defer { withExtendedLifetime(lock) {} }
         let identity: Identity
         do { identity = try Identity.create(at: now) } catch { throw .keys(error) }
         return try Account(storing: identity, in: files, displayName: displayName)
@@ -38,7 +39,8 @@ public struct Account: Sendable {
     public static func create(
         in folder: URL, importing archive: AccountArchive, displayName: String = ""
     ) throws(AccountError) -> Account {
-        let files = try AccountFiles(preparing: folder)
+        let (files, lock) = try AccountFiles.prepare(folder)
+        defer { withExtendedLifetime(lock) {} }
         let identity: Identity
         do {
             identity = try Identity.create(
@@ -79,6 +81,8 @@ public struct Account: Sendable {
     /// Changes the contacts of an account that no node runs with; the function is given the Unix time as well.
     public func changeContacts(_ change: (inout ContactList, Int64) -> Void) throws(AccountError) {
         let files = AccountFiles(folder)
+        let lock = try files.lock()
+        defer { withExtendedLifetime(lock) {} }
         var contacts = try files.contacts()
         change(&contacts, Self.now)
         try files.write(contacts)
@@ -111,6 +115,8 @@ public enum AccountError: Error, Sendable {
     case exists(path: String)
     /// The state folder cannot be written.
     case unwritable(path: String)
+    /// Another node runs with the state folder, or something else of this package is about to change it.
+    case inUse(path: String)
     /// A file of the account cannot be read or written, or does not hold what it must.
     case storage(IdentityError)
     /// Keys or certificates could not be made.

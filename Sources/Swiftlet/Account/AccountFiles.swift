@@ -17,21 +17,37 @@ struct AccountFiles {
 
     init(_ folder: URL) { self.folder = folder }
 
-    /// Makes the folders of an account to come; an account that is there already is reported.
-    init(preparing folder: URL) throws(AccountError) {
-        self.init(folder)
-        if FileManager.default.fileExists(atPath: accountFolder.appending(path: "chain.pem").path) {
-            throw .exists(path: accountFolder.path)
-        }
+    /// Makes the folders of an account to come, which is nobody else's to change as long as the lock is held; an account
+    /// that is there already is reported.
+    static func prepare(_ folder: URL) throws(AccountError) -> (files: AccountFiles, lock: FileLock) {
+        let files = AccountFiles(folder)
+        try files.checkAbsence()
         do {
             try FileManager.default.createDirectory(
                 at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch { throw .unwritable(path: folder.path) }
-        guard FileManager.default.isWritableFile(atPath: folder.path) else { throw .unwritable(path: folder.path) }
-        do { try PrivateFile.makeFolder(accountFolder.path) } catch { throw .storage(error) }
+        let lock = try files.lock()
+        // Somebody else may have been about to make one.
+        try files.checkAbsence()
+        do { try PrivateFile.makeFolder(files.accountFolder.path) } catch { throw .storage(error) }
         // Rests of an account that was never finished are not of the one to come.
-        for file in [contactsFile, othersFile] {
+        for file in [files.contactsFile, files.othersFile] {
             do { try PrivateFile.remove(file.path) } catch { throw .storage(error) }
+        }
+        return (files, lock)
+    }
+
+    private func checkAbsence() throws(AccountError) {
+        guard PrivateFile.exists(accountFolder.appending(path: "chain.pem").path) else { return }
+        throw .exists(path: accountFolder.path)
+    }
+
+    /// Keeps other programs from changing the folder, as long as the lock is held.
+    func lock() throws(AccountError) -> FileLock {
+        guard FileManager.default.isWritableFile(atPath: folder.path) else { throw .unwritable(path: folder.path) }
+        do throws(IdentityError) { return try FileLock(folder.appending(path: "lock").path) } catch {
+            if case .exists = error { throw .inUse(path: folder.path) }
+            throw .storage(error)
         }
     }
 

@@ -18,6 +18,11 @@ extension NodeCore {
         introduce(dht.sendFailed(to: endpoint, at: now), at: now)
     }
 
+    /// Reports that nobody listens at an endpoint, as the network says.
+    package mutating func refusedDHT(by endpoint: Endpoint, at now: Instant) -> [Effect] {
+        introduce(dht.refused(by: endpoint, at: now), at: now)
+    }
+
     /// Translates what the DHT wants.
     mutating func introduce(_ effects: [DHT.Effect], at now: Instant) -> [Effect] {
         var translated: [Effect] = []

@@ -44,9 +44,13 @@ final class DHTDriver {
         self.report = report
         try sockets.start(
             on: loop,
-            refused: { [weak self] endpoint in
+            failed: { [weak self] endpoint in
                 guard let self else { return }
                 perform(dht.sendFailed(to: endpoint, at: loop.now))
+            },
+            refused: { [weak self] endpoint in
+                guard let self else { return }
+                perform(dht.refused(by: endpoint, at: loop.now))
             },
             received: { [weak self] bytes, peer in
                 guard let self else { return }

@@ -36,18 +36,23 @@ final class DHTSockets {
     /// The addresses the sockets are bound to.
     var endpoints: [Endpoint] { sockets.map(\.localEndpoint) }
 
-    /// Delivers datagrams from now on. `refused` is told where a datagram could not be sent to, of those that waited.
+    /// Delivers datagrams from now on. `failed` is told where a datagram could not be sent to, of those that waited, and
+    /// `refused` where nobody listens, as the network says.
     func start(
-        on loop: EventLoop, refused: @escaping (Endpoint) -> Void,
+        on loop: EventLoop, failed: @escaping (Endpoint) -> Void, refused: @escaping (Endpoint) -> Void,
         received: @escaping (Span<UInt8>, Endpoint) -> Void
     ) throws(Errno) {
         for socket in sockets {
             try? socket.requestBuffers(receive: 1 << 21, send: 1 << 21)
             try socket.receive(
                 on: loop, into: loop.sharedBatch,
+                refused: { [weak self] destination in
+                    self?.isReceiving = true
+                    refused(destination)
+                },
                 drained: { [weak self] in
                     self?.isReceiving = false
-                    self?.flush(through: loop.sharedBatch, refused: refused)
+                    self?.flush(through: loop.sharedBatch, failed: failed)
                 },
                 { [weak self] bytes, source in
                     self?.isReceiving = true
@@ -56,7 +61,7 @@ final class DHTSockets {
         }
     }
 
-    private func flush(through batch: DatagramBatch, refused: (Endpoint) -> Void) {
+    private func flush(through batch: DatagramBatch, failed: (Endpoint) -> Void) {
         guard !waiting.isEmpty else { return }
         let datagrams = waiting
         waiting = []
@@ -68,7 +73,7 @@ final class DHTSockets {
                 left = left.dropFirst(sent)
                 guard sent == 0 else { continue }
                 left = left.dropFirst()
-                if !send(first.bytes, to: first.destination) { refused(first.destination) }
+                if !send(first.bytes, to: first.destination) { failed(first.destination) }
             }
         }
     }

@@ -34,6 +34,7 @@ final class NodeDriver {
     private lazy var surroundings = Surroundings(
         configuration.session, on: loop, batch: batch, addresses: configuration.localAddresses,
         reserve: configuration.reserve,
+        isUntranslated: { [unowned self] address in core.dht.observedAddress(of: address.family) == address },
         questions: { [unowned self] base in addressQuestions(about: base) })
     private var links: [LinkID: LinkSecurity] = [:]
     private var media: [CallID: MediaEngine] = [:]
@@ -69,9 +70,13 @@ final class NodeDriver {
         do {
             try dhtSockets.start(
                 on: loop,
-                refused: { [weak self] endpoint in
+                failed: { [weak self] endpoint in
                     guard let self else { return }
                     perform(core.sendDHTFailed(to: endpoint, at: loop.now))
+                },
+                refused: { [weak self] endpoint in
+                    guard let self else { return }
+                    perform(core.refusedDHT(by: endpoint, at: loop.now))
                 },
                 received: { [weak self] bytes, peer in
                     guard let self else { return }
