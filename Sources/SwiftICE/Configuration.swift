@@ -42,7 +42,7 @@ public struct Configuration: Hashable, Sendable {
     /// The longest wait for a better pair once one is valid.
     public var nominationDelay = Duration.milliseconds(400)
     /// The shortest wait for a direct pair once one over a relay is valid.
-    public var relayedNominationDelay = Duration.milliseconds(100)
+    public var relayedNominationDelay = Duration.milliseconds(50)
     /// How long after the start, or after the end of remote candidates, a session may stay without a path (RFC 8863).
     public var patience = Duration.milliseconds(39_500)
     /// How much longer a session waits for the nomination when every component has a valid pair by then.

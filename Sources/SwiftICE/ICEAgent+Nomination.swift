@@ -31,20 +31,31 @@ extension ICEAgent {
         }
         let isTCP = best.local.transport.isTCP
         guard !better.isEmpty, !peer.renominates || isTCP else { return since }
-        let roundTrip = best.roundTrip ?? .zero
         let limit = since.advanced(by: configuration.nominationDelay)
-        guard best.rank > 0, !isTCP else {
-            // Time for both sides to learn that something works, to repeat their checks, and for these to be answered.
-            let least = best.rank == 0 ? configuration.relayedNominationDelay : .zero
-            let wait = max(roundTrip * 4, least) + configuration.pacing * (2 * better.count)
-            return min(limit, since.advanced(by: wait))
+        guard !isTCP, best.rank > 0 else {
+            let wait = isTCP ? patienceWithConnection(best) : patienceWithRelay(best.component)
+            return min(limit, since.advanced(by: wait + configuration.pacing * (2 * better.count)))
         }
         // A path between the hosts is shorter than this one, so an answer would have been here as fast.
-        let patience = max(roundTrip, configuration.pacing * 2)
+        let patience = max(best.roundTrip ?? .zero, configuration.pacing * 2)
         let ends = better.map { pair in
             (pair.firstChecked ?? now.advanced(by: configuration.pacing * better.count)).advanced(by: patience)
         }
         return min(limit, ends.max() ?? since)
+    }
+
+    /// How long direct pairs of a component are waited for once one over a relay works. The peer has sent its own checks by then, so ours
+    /// pass its filters, and the first three repetitions leave within three eighths of the round trip over the relay
+    /// (``haste(for:over:at:)``): a direct path answers the last of them in time, even if it is a little longer.
+    private func patienceWithRelay(_ component: Int) -> Duration {
+        let working = checkList.pairs.filter { $0.component == component && $0.isValid }
+        let roundTrip = working.compactMap(\.longestRoundTrip).min() ?? .zero
+        return max(roundTrip * 3 / 2, configuration.relayedNominationDelay)
+    }
+
+    /// How long better connections are waited for: time to be set up, and for a check and its answer.
+    private func patienceWithConnection(_ best: CandidatePair) -> Duration {
+        max((best.roundTrip ?? .zero) * 4, best.rank == 0 ? configuration.relayedNominationDelay : .zero)
     }
 
     /// Whether a nomination is under way: two at a time might end differently at both sides.
