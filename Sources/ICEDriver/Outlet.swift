@@ -22,6 +22,8 @@ final class Outlet {
     private let surroundings: Surroundings
     private var owner: Owner?
     private(set) var bases: [Endpoint] = []
+    /// Sockets a session asked for beside them, known to nobody else.
+    private var furtherSockets: Set<Endpoint> = []
     private(set) var relay: RelayDriver?
     /// Where the TURN server sees our connections come from.
     private var seen: IPAddress?
@@ -277,6 +279,21 @@ final class Outlet {
     /// Sends a datagram from a base of ours.
     func send(_ bytes: [UInt8], from base: Endpoint, to peer: Endpoint) {
         if relays(base) { relay?.send(bytes, to: peer) } else { sockets.send(bytes, from: base, to: peer) }
+    }
+
+    /// Whether a socket of ours is bound there.
+    func isBound(to base: Endpoint) -> Bool { bases.contains(base) || furtherSockets.contains(base) }
+
+    /// Opens further UDP sockets at the address of a base, as many as can be had.
+    func openSockets(_ count: Int, beside base: Endpoint) -> [Endpoint] {
+        let opened = (0..<count).compactMap { _ in sockets.openDatagram(at: base, batch: surroundings.batch) }
+        furtherSockets.formUnion(opened)
+        return opened
+    }
+
+    /// Closes such sockets.
+    func closeSockets(_ closed: [Endpoint]) {
+        for base in closed where furtherSockets.remove(base) != nil { sockets.closeDatagram(at: base) }
     }
 
     func datagramSocket(at base: Endpoint) -> DatagramSocket? { sockets.datagramSocket(at: base) }

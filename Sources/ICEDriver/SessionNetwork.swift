@@ -128,6 +128,16 @@ package final class SessionNetwork {
         outlet.relay?.permit(address)
     }
 
+    /// Opens further UDP sockets at the address of a base, as many as can be had; nobody is asked about them.
+    func openSockets(_ count: Int, beside base: Endpoint) -> [Endpoint] {
+        outlet(at: base)?.openSockets(count, beside: base) ?? []
+    }
+
+    /// Closes such sockets.
+    func closeSockets(_ sockets: [Endpoint]) {
+        for (_, outlet) in outlets { outlet.closeSockets(sockets) }
+    }
+
     /// Data will travel on this path: over a relay from now on with four bytes instead of 36 a packet (RFC 8656 §12.4).
     package func prefer(_ base: Endpoint, to peer: Endpoint) {
         guard let outlet = outlet(at: base), outlet.relays(base) else { return }
@@ -164,7 +174,7 @@ package final class SessionNetwork {
     private func outlet(at base: Endpoint) -> Outlet? { place(of: base).map { outlets[$0].outlet } }
 
     private func place(of base: Endpoint) -> Int? {
-        outlets.firstIndex { $0.outlet.bases.contains(base) || $0.outlet.relays(base) }
+        outlets.firstIndex { $0.outlet.isBound(to: base) || $0.outlet.relays(base) }
     }
 }
 

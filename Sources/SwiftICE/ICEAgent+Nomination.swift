@@ -44,9 +44,9 @@ extension ICEAgent {
         return min(limit, ends.max() ?? since)
     }
 
-    /// How long direct pairs of a component are waited for once one over a relay works. The peer has sent its own checks by then, so ours
-    /// pass its filters, and the first three repetitions leave within three eighths of the round trip over the relay
-    /// (``haste(for:over:at:)``): a direct path answers the last of them in time, even if it is a little longer.
+    /// How long direct pairs of a component are waited for once one over a relay works. The peer has sent its own checks
+    /// by then, so ours pass its filters, and the first three repetitions leave within three eighths of the round trip over
+    /// the relay (``haste(for:over:at:)``): a direct path answers the last of them in time, even if it is a little longer.
     private func patienceWithRelay(_ component: Int) -> Duration {
         let working = checkList.pairs.filter { $0.component == component && $0.isValid }
         let roundTrip = working.compactMap(\.longestRoundTrip).min() ?? .zero
@@ -93,7 +93,7 @@ extension ICEAgent {
         timers.cancel(.probe(component: component))
         stopChecks(component, except: id)
         watch(component, at: now)
-        var effects: [Effect] = [.selected(selected, component: component)]
+        var effects: [Effect] = [.selected(selected, component: component)] + endSearch(component)
         if state == .checking, (1...components).allSatisfy({ currentSelection($0) != nil }) {
             state = .completed
             timers.cancel(.patience)

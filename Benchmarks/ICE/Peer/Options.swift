@@ -6,6 +6,8 @@ struct Options: Sendable {
     var mapsPorts = false
     /// Whether the next ports of a NAT that counts them up are guessed.
     var predictsPorts = false
+    /// Whether random ports are probed.
+    var probesRandomPorts = false
     /// The addresses of the STUN and TURN server, the second one of IPv4 for guessing; user `user`, password `pass`.
     var servers = [IPAddress.v4(0x1400_000A), .v6(high: 0x2001_0DB8_000F_0000, low: 0x10)]
     var folder = ""
@@ -23,6 +25,9 @@ struct Options: Sendable {
             case "--map": mapsPorts = true
             case "--predict":
                 predictsPorts = true
+                servers.append(.v4(0x1400_000B))
+            case "--birthday":
+                probesRandomPorts = true
                 servers.append(.v4(0x1400_000B))
             case "--server":
                 guard let address = words.first.flatMap({ IPAddress($0) }) else { return nil }

@@ -93,6 +93,7 @@ final class Peer {
         remoteRead = loop.now
         var peer = ICEAgent.PeerOptions()
         peer.predictsPorts = options.predictsPorts
+        peer.probesRandomPorts = options.probesRandomPorts
         session?.connect(to: remote, peer: peer)
     }
 

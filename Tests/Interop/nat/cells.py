@@ -15,20 +15,23 @@ DIRECT, RELAY, NONE = "direct", "relay", "none"
 
 @dataclass(frozen=True)
 class Cell:
-    """One network and one kind of session on it. Written TOPOLOGY[@delay=MS,jitter=MS,loss=PERCENT][:tcp|:predict]."""
+    """One network and one kind of session on it. Written TOPOLOGY[@delay=MS,jitter=MS,loss=PERCENT][:tcp|:predict|:birthday]."""
 
     topology: str
     line: lab.Line = lab.Line()
     tcp: bool = False
     overlap: bool = False
     predict: bool = False
+    birthday: bool = False
 
     @property
     def name(self):
         line = [(key, getattr(self.line, field)) for key, field in
                 (("delay", "delay_ms"), ("jitter", "jitter_ms"), ("loss", "loss_percent"))]
         options = [f"{key}={value:g}" for key, value in line if value] + (["overlap"] if self.overlap else [])
-        session = ":tcp" if self.tcp else ":predict" if self.predict else ""
+        session = "".join(
+            f":{word}" for word, is_so in
+            (("tcp", self.tcp), ("predict", self.predict), ("birthday", self.birthday)) if is_so)
         return self.topology + ("@" + ",".join(options) if options else "") + session
 
     @staticmethod
@@ -39,7 +42,7 @@ class Cell:
         overlap = words.pop("overlap", None) is not None
         numbers = {key: float(value) for key, value in words.items()}
         line = lab.Line(numbers.get("delay", 0), numbers.get("jitter", 0), numbers.get("loss", 0))
-        return Cell(topology, line, transport == "tcp", overlap, transport == "predict")
+        return Cell(topology, line, transport == "tcp", overlap, transport == "predict", transport == "birthday")
 
     @property
     def expected(self):
@@ -47,6 +50,10 @@ class Cell:
         a, b = lab.read_topology(self.topology)
         if b.shares_router:
             return DIRECT if b.kind == "same" or "hairpin" in a.flags else RELAY
+        if self.birthday:
+            # Without a relay: at ports drawn at random, if one side's last and the other's do not.
+            kept = [behaviour(side)[0] == router.INDEPENDENT for side in (a, b)]
+            return DIRECT if reaches(a, b) or reaches(b, a) or any(kept) else NONE
         if not families(a) & families(b):
             return RELAY
         if self.tcp:
@@ -68,7 +75,8 @@ class Cell:
     def ways(self):
         """What else than UDP an agent needs for it."""
         a, b = lab.read_topology(self.topology)
-        return ({"mapping"} if "igd" in a.flags | b.flags else set()) | ({"prediction"} if self.predict else set())
+        return ({"mapping"} if "igd" in a.flags | b.flags else set()) | \
+            ({"prediction"} if self.predict else set()) | ({"birthday"} if self.birthday else set())
 
     def goal_ms(self, kind):
         """How soon both sides should be able to send: round trips between them and to the servers, and some slack."""
