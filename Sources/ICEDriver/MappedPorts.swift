@@ -33,13 +33,16 @@ final class MappedPorts {
     /// the rest.
     func map(_ base: Endpoint) {
         guard let driver = surroundings.gateway(of: base.address) else { return }
-        awaited.append(driver)
+        // A hole in a firewall changes no address, so nobody waits for it.
+        if base.address.family == .v4 { awaited.append(driver) }
         var isOpen = true
         let id = driver.map(transport, port: base.port) { [weak self] mapping in
             guard let self, !isClosed else { return }
             if isOpen, let index = awaited.firstIndex(where: { $0 === driver }) { awaited.remove(at: index) }
             isOpen = false
-            if let mapping, !mapping.isBehindAnotherNAT { mapped(mapping.external, base) }
+            if let mapping, !mapping.isBehindAnotherNAT, mapping.external.address != base.address {
+                mapped(mapping.external, base)
+            }
             progressed()
         }
         mappings.append((driver, id))
