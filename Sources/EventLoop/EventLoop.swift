@@ -169,7 +169,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     private func turn() {
         let events = poller.wait(for: queue.isEmpty ? patience() : .zero)
-        fireTimers(limit: configuration.timersPerTurn)
+        // Before timers: what came while the thread had to wait for a processor may be what a timer is about to miss.
         for index in 0..<events {
             let (source, readiness) = poller.event(index)
             guard source != Poller.bell else {
@@ -180,6 +180,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             let handler = poller.handlers[source]
             handler?(readiness)
         }
+        fireTimers(limit: configuration.timersPerTurn)
         takeInbox()
         runWork(limit: configuration.jobsPerTurn)
     }

@@ -45,13 +45,13 @@ extension Duration {
     /// The duration in whole nanoseconds, saturating at about 292 years.
     @inlinable
     public var nanoseconds: Int64 {
-        // Up to 18 seconds, which is what most waits are, one division of a machine word.
-        if let few = UInt64(exactly: attoseconds) { return Int64(few / 1_000_000_000) }
-        let (seconds, attoseconds) = components
-        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        guard !overflow else { return seconds < 0 ? .min : .max }
-        let (sum, carry) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return carry ? (seconds < 0 ? .min : .max) : sum
+        let magnitude = attoseconds.magnitude
+        let (high, low) = (UInt64(truncatingIfNeeded: magnitude >> 64), UInt64(truncatingIfNeeded: magnitude))
+        // Machines ask this for every datagram: one division, of a machine word up to 18 seconds, in place of several of two.
+        guard high < 500_000_000 else { return attoseconds < 0 ? .min : .max }
+        let whole =
+            high == 0 ? low / 1_000_000_000 : UInt64(1_000_000_000).dividingFullWidth((high, low)).quotient
+        return attoseconds < 0 ? -Int64(whole) : Int64(whole)
     }
 
     /// The duration in seconds, for printing and arithmetic where a fraction is good enough.

@@ -108,6 +108,10 @@ public struct Configuration: Sendable {
     public var refillInterval: Duration = .seconds(1)
     /// Unanswered lookups per search, besides those to nodes that are among the closest anyway.
     public var searchConcurrency = 4
+    /// How many of the closest nodes a put or listen asks for closer ones, while it knows the tokens of the others.
+    public var explorations = 3
+    /// How many nodes' tokens one family remembers, for the puts and listens of any key.
+    public var knownTokenLimit = 1024
     /// How many searches that nothing needs any more are kept, with the tokens of their nodes.
     public var idleSearchLimit = 8
     /// How long a search that nothing needs any more is kept.

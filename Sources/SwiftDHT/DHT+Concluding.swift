@@ -9,7 +9,7 @@ extension DHT {
             let hasAnswered = { (index: Int) in search.nodes[index].answered.contains(operation) }
             if let answers = answers(search, at: now, hasAnswered) { concluded.append((operation, answers)) }
         }
-        for put in puts where !put.isFinished {
+        for put in puts where !put.isFinished && isExplored(search, at: now) {
             let hasStored = { (index: Int) in search.hasStored(put.id, index) }
             if let answers = answers(search, at: now, hasStored) { concluded.append((put.id, answers)) }
         }
@@ -24,9 +24,19 @@ extension DHT {
         return closest.haveAllAnswered ? closest.count : nil
     }
 
+    /// Whether all of the closest nodes have answered.
     func isSettled(_ search: Search, at now: Instant) -> Bool {
-        let syncedAfter = now.rewound(by: configuration.tokenFreshness)
-        return answers(search, at: now) { search.isSynced($0, after: syncedAfter) } != nil
+        let freshAfter = now.rewound(by: configuration.tokenFreshness)
+        return answers(search, at: now) { search.isExplored($0, after: freshAfter) } != nil
+    }
+
+    /// Whether enough of the closest nodes have answered to know that none is closer.
+    private func isExplored(_ search: Search, at now: Instant) -> Bool {
+        let freshAfter = now.rewound(by: configuration.tokenFreshness)
+        return search.closestCounting(
+            configuration.explorations, quorum: configuration.quorum, spread(search.key.family, at: now),
+            hasAnswered: { search.isExplored($0, after: freshAfter) }
+        ).haveAllAnswered
     }
 
     /// Whether a put that was reported as done has nothing left to do, not even at nodes that were slow.

@@ -62,6 +62,7 @@ extension DHT {
         for family in IPAddress.Family.allCases {
             networks[family].reconnectWait = configuration.bootstrapInterval
             networks[family].roundTrip = RoundTrip()
+            networks[family].tokens.removeAll()
             timers.cancel(.reconnect(family))
             let width = configuration.searchWidth
             for node in networks[family].nodes.closest(to: nodeID, limit: width, where: { !$0.isExpired }) {

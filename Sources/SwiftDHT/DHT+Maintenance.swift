@@ -103,6 +103,7 @@ extension DHT {
             removeUselessNodes(family, at: now)
             for candidate in candidates { ping(candidate, at: now) }
             lookForLostNodes(family, at: now)
+            networks[family].tokens.removeAll(givenBefore: now.rewound(by: configuration.tokenFreshness))
             updateStatus(of: family, at: now)
         }
         listeners.removeAll(renewedBefore: now.advanced(by: .zero - configuration.listenerLifetime))

@@ -18,15 +18,19 @@ extension DHT {
         }
     }
 
-    /// The positions of the closest usable nodes up to the `count`-th that counts, as far as all of them have answered.
+    /// The positions of the closest usable nodes up to the `count`-th that counts, as far as all of them have answered, or
+    /// gave their token before and are as near as the closest must be.
     func leading(_ search: Search, _ count: Int, at now: Instant) -> [Int] {
-        let syncedAfter = now.rewound(by: configuration.tokenFreshness)
+        let freshAfter = now.rewound(by: configuration.tokenFreshness)
+        let size = networks[search.key.family].size.plausible(at: now)
         var (spread, counted) = (spread(search.key.family, at: now), 0)
         var leading: [Int] = []
         for index in search.nodes.indices where !search.nodes[index].isExpired {
             let counts = spread.counts(search.nodes[index].prefix, fraction: search.nodes[index].fraction)
             guard !search.nodes[index].isSlow else { continue }
-            guard counted < count, search.isSynced(index, after: syncedAfter) else { break }
+            guard counted < count, search.isSynced(index, after: freshAfter),
+                search.isExplored(index, after: freshAfter) || isNear(search.nodes[index].fraction, size)
+            else { break }
             leading.append(index)
             if counts { counted += 1 }
         }

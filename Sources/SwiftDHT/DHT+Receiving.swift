@@ -127,6 +127,10 @@ extension DHT {
         learn(sender, .replied, isClient: packet.isClient, at: now)
         prove(source.address, at: now)
         measure(request, by: sender, at: now)
+        if !reply.token.isEmpty {
+            let limit = configuration.knownTokenLimit
+            networks[source.address.family].tokens.insert(reply.token, of: sender, limit: limit, at: now)
+        }
         if reply.observedPort != nil {
             networks[source.address.family].nodes.update(sender.id) { $0.tellsPorts = true }
         }
@@ -203,6 +207,8 @@ extension DHT {
     private mutating func learn(
         _ nodes: ArraySlice<CompactNode>, for search: SearchKey?, from source: Endpoint, at now: Instant
     ) {
+        // Most answers name nodes that the search has already.
+        let asker = search.flatMap { searches[$0] }
         for node in nodes {
             var endpoint = node.endpoint
             if endpoint.address.isLoopback, endpoint.address.family == source.address.family {
@@ -212,7 +218,9 @@ extension DHT {
                 continue
             }
             let family = endpoint.address.family
-            learn(KnownNode(id: node.id, endpoint: endpoint), .named, isClient: false, at: now)
+            let named = KnownNode(id: node.id, endpoint: endpoint)
+            learn(named, .named, isClient: false, at: now)
+            if let asker, asker.holds(named) { continue }
             guard let known = networks[family].nodes[node.id], !known.isExpired else { continue }
             guard let search else {
                 // The answer looks after a bucket: a newcomer that finds room there is asked whether it lives.

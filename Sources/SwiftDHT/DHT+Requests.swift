@@ -92,11 +92,7 @@ extension DHT {
         frame(transaction).encode(message)
     }
 
-    func frame(_ transaction: UInt32) -> PacketFrame {
-        PacketFrame(
-            transaction: transaction, network: configuration.network, isClient: configuration.isClient,
-            agent: configuration.agent)
-    }
+    func frame(_ transaction: UInt32) -> PacketFrame { PacketFrame(transaction, from: origin) }
 
     mutating func send(_ bytes: [UInt8], to endpoint: Endpoint) {
         counters.datagramsSent += 1

@@ -54,7 +54,8 @@ extension DHT {
         let mixed = mixing(closest, around: key, family, at: now, where: { !$0.isExpired })
         let (size, limits) = (networks[family].size.plausible(at: now), Search.Limits(configuration))
         for node in mixed {
-            forgetSockets(of: search.insert(node.known, isSlow: node.isSlow, size: size, limits))
+            let token = knownToken(of: node.known, at: now)
+            forgetSockets(of: search.insert(node.known, isSlow: node.isSlow, token: token, size: size, limits))
         }
         search.refilled = now
     }
@@ -63,8 +64,14 @@ extension DHT {
     mutating func insert(_ node: KnownNode, isSlow: Bool, into key: SearchKey, at now: Instant) {
         let size = networks[key.family].size.plausible(at: now)
         let limits = Search.Limits(configuration)
-        let displaced = searches[key]?.insert(node, isSlow: isSlow, size: size, limits)
+        let token = knownToken(of: node, at: now)
+        let displaced = searches[key]?.insert(node, isSlow: isSlow, token: token, size: size, limits)
         forgetSockets(of: displaced ?? nil)
+    }
+
+    private func knownToken(of node: KnownNode, at now: Instant) -> KnownTokens.Entry? {
+        let freshAfter = now.rewound(by: configuration.tokenFreshness)
+        return networks[node.endpoint.address.family].tokens.token(of: node, after: freshAfter)
     }
 
     private mutating func forgetSockets(of node: SearchNode?) {
@@ -176,25 +183,36 @@ extension DHT {
         var inFlight = 0
         for index in search.nodes.indices where search.isAwaited(index) { inFlight += 1 }
         var (spread, counted) = (spread(search.key.family, at: now), 0)
-        let size = networks[search.key.family].size.plausible(at: now) ?? .infinity
+        let size = networks[search.key.family].size.plausible(at: now)
         let questions = Questions(
+            explorations: search.isForTable ? .max : configuration.explorations,
             gets: search.gets.compactMap { id in operations[id]?.query.map { (id, $0) } },
-            probes: puts.filter { $0.record.kind != .once }, syncedAfter: now.rewound(by: configuration.tokenFreshness))
+            probes: puts.filter { $0.record.kind != .once }, freshAfter: now.rewound(by: configuration.tokenFreshness))
         for index in search.nodes.indices where counted < configuration.replication {
             guard !search.nodes[index].isExpired else { continue }
             let (fraction, isSlow) = (search.nodes[index].fraction, search.nodes[index].isSlow)
             let isIdle = search.nodes[index].lookups.isEmpty
             if spread.counts(search.nodes[index].prefix, fraction: fraction), !isSlow { counted += 1 }
             // As near as this, a node is one of those that are asked in the end: no need to wait for better ones.
-            let isNear = fraction * size < Double(configuration.searchWidth)
+            let isNear = isNear(fraction, size)
             guard inFlight < configuration.searchConcurrency || isNear || isSlow || !isIdle else { continue }
-            if lookUp(&search, index, questions, at: now), isIdle, !isSlow { inFlight += 1 }
+            let isToAnswer = counted <= questions.explorations || !isNear
+            if lookUp(&search, index, questions, isToAnswer: isToAnswer, at: now), isIdle, !isSlow { inFlight += 1 }
         }
     }
 
+    /// Whether a node at this distance, as a fraction of the space, is likely to be one of the closest in a network of `size`
+    /// nodes.
+    func isNear(_ fraction: Double, _ size: Double?) -> Bool {
+        guard let size else { return false }
+        return fraction * size < Double(configuration.searchWidth)
+    }
+
     /// Sends what one node has to be asked; returns whether anything was sent.
+    ///
+    /// - Parameter isToAnswer: whether a token is not enough, and the node must say whom it knows.
     private mutating func lookUp(
-        _ search: inout Search, _ index: Int, _ questions: Questions, at now: Instant
+        _ search: inout Search, _ index: Int, _ questions: Questions, isToAnswer: Bool, at now: Instant
     ) -> Bool {
         var isAsked = false
         for (operation, query) in questions.gets where !search.nodes[index].answered.contains(operation) {
@@ -204,7 +222,8 @@ extension DHT {
         }
         for put in questions.probes { isAsked = probe(put, &search, index, at: now) || isAsked }
         guard search.wantsTokens, search.nodes[index].lookups.isEmpty,
-            !search.isSynced(index, after: questions.syncedAfter)
+            !search.isSynced(index, after: questions.freshAfter)
+                || isToAnswer && !search.isExplored(index, after: questions.freshAfter)
         else { return isAsked }
         return ask(.find(target: search.key.key, want: nil), .find, &search, index, at: now) || isAsked
     }
@@ -226,6 +245,7 @@ extension DHT {
     ) {
         searches[key]?.update(reply.sender) { node in
             node.wasHeard()
+            node.explored = now
             if !reply.token.isEmpty { (node.token, node.synced) = (reply.token, now) }
         }
         for operation in lookupEnded(transaction, question, of: reply.sender, in: key) {
@@ -253,8 +273,11 @@ extension DHT {
     /// A node does not take the token it gave: get another, and give the node up when that goes on.
     mutating func tokenWasRefused(_ request: PendingRequest, in key: SearchKey, at now: Instant) {
         guard let id = request.node, drop(request.transaction) != nil else { return }
+        networks[key.family].tokens.remove(id)
+        var wasBorrowed = false
         searches[key]?.update(id) { node in
             node.wasHeard()
+            wasBorrowed = node.explored == nil
             node.token = []
             node.synced = nil
             switch request.purpose {
@@ -269,7 +292,8 @@ extension DHT {
         }
         var refusals = 0
         networks[key.family].nodes.update(id) { node in
-            node.tokenRefusals += 1
+            // One given to another search may be older than its giver, and many searches may have had it.
+            if !wasBorrowed { node.tokenRefusals += 1 }
             refusals = node.tokenRefusals
         }
         guard refusals <= configuration.tokenRefusalLimit else { return expireNode(id, key.family, at: now) }

@@ -36,6 +36,7 @@ public struct DHT: Machine {
     /// Examines values in place; `nil` leaves that to the driver.
     let verifier: (any ValueVerifier)?
     let clock: WallClock
+    let origin: PacketFrame.Origin
 
     var random: RandomSource
     /// Numbers that nobody can foretell, for what is drawn with every request.
@@ -86,6 +87,8 @@ public struct DHT: Machine {
     ) {
         self.configuration = configuration
         nodeID = id
+        origin = PacketFrame.Origin(
+            network: configuration.network, isClient: configuration.isClient, agent: configuration.agent)
         self.verifier = verifier
         self.clock = clock
         self.random = random

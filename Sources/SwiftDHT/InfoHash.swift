@@ -59,11 +59,7 @@ public struct InfoHash: Hashable, Sendable {
 
     /// Writes the identifier as `bin`.
     func write(to writer: inout MessagePackWriter) {
-        writer.write(upTo: 2 + Self.byteCount) { output in
-            output.append(0xC4)
-            output.append(UInt8(Self.byteCount))
-            append(to: &output)
-        }
+        writer.write(upTo: 2 + Self.byteCount) { output in output.append(packed: self) }
     }
 
     /// Appends the 20 bytes, as a part of something longer.
@@ -148,4 +144,14 @@ extension InfoHash: LosslessStringConvertible {
 
     /// 40 lower-case hexadecimal digits.
     public var description: String { Hexadecimal.encode(bytes) }
+}
+
+extension OutputSpan<UInt8> {
+    /// Appends an identifier as `bin`: 22 bytes.
+    @_lifetime(self: copy self)
+    mutating func append(packed hash: InfoHash) {
+        append(0xC4)
+        append(UInt8(InfoHash.byteCount))
+        hash.append(to: &self)
+    }
 }

@@ -5,6 +5,7 @@ struct Network: Sendable {
     let family: IPAddress.Family
     var nodes = NodeTable()
     var table = RoutingTable()
+    var tokens = KnownTokens()
     var status = DHT.Status.disconnected
     /// How long answers of all nodes take.
     var roundTrip = RoundTrip()

@@ -46,6 +46,12 @@ struct Search: Sendable {
         return synced > instant
     }
 
+    /// Whether the node at `index` answered a lookup of this search after `instant`.
+    func isExplored(_ index: Int, after instant: Instant) -> Bool {
+        guard let explored = nodes[index].explored else { return false }
+        return explored > instant
+    }
+
     /// Whether the node at `index` acknowledged what `operation` puts.
     func hasStored(_ operation: OperationID, _ index: Int) -> Bool {
         nodes[index].stores.contains { $0.operation == operation && $0.acknowledged != nil }
@@ -68,10 +74,18 @@ struct Search: Sendable {
         return index < nodes.count && nodes[index].id == id ? index : nil
     }
 
+    /// Whether a node is there already, as it is named, and not known to be dead.
+    func holds(_ node: KnownNode) -> Bool {
+        guard let index = index(of: node.id) else { return false }
+        return nodes[index].endpoint == node.endpoint && !nodes[index].isExpired
+    }
+
     /// Adds a node, or learns that it moved or came back. Returns whom it displaced: the farthest when there are too
     /// many in all, of an address prefix, or of those that are closer than a network of `size` nodes explains.
+    ///
+    /// - Parameter token: one that the node gave already.
     mutating func insert(
-        _ node: KnownNode, isSlow: Bool, size: Double?, _ limits: Limits
+        _ node: KnownNode, isSlow: Bool, token: KnownTokens.Entry?, size: Double?, _ limits: Limits
     ) -> SearchNode? {
         let index = position(of: node.id)
         if index < nodes.count, nodes[index].id == node.id {
@@ -79,7 +93,8 @@ struct Search: Sendable {
             nodes[index].move(to: node.endpoint)
             return nil
         }
-        let newcomer = SearchNode(node, isSlow: isSlow, key: key.key)
+        var newcomer = SearchNode(node, isSlow: isSlow, key: key.key)
+        newcomer.take(token)
         var displaced: Int?
         if let prefix = newcomer.prefix {
             let same = nodes.indices.filter { nodes[$0].prefix == prefix }
@@ -158,11 +173,13 @@ struct Search: Sendable {
 
 /// What the nodes of a search are to be asked.
 struct Questions {
+    /// How many of the closest nodes must answer this very search: all of them when it is about nodes.
+    let explorations: Int
     let gets: [(OperationID, ValueQuery)]
     /// Puts that ask a node what it has.
     let probes: [OpenPut]
-    /// A token given before is too old.
-    let syncedAfter: Instant
+    /// A token given, or an answer, before is too old.
+    let freshAfter: Instant
 }
 
 /// A node as one search sees it.
@@ -205,8 +222,10 @@ struct SearchNode: Sendable {
     /// Its distance to the key as a fraction of the space.
     let fraction: Double
     var token: [UInt8] = []
-    /// When the node last gave its token; `nil` without one.
+    /// When the node gave its token, to whatever search; `nil` without one.
     var synced: Instant?
+    /// When the node last answered a lookup of this search; `nil` before.
+    var explored: Instant?
     var isExpired = false
     /// Whether an answer is overdue: the next closest node is used in its place.
     var isSlow: Bool
@@ -227,6 +246,11 @@ struct SearchNode: Sendable {
         self.isSlow = isSlow
     }
 
+    /// Takes a token that the node gave to another search.
+    mutating func take(_ token: KnownTokens.Entry?) {
+        if let token { (self.token, synced) = (token.bytes, token.given) }
+    }
+
     /// Tokens are bound to the endpoint that got them, but not to the one that gave them: only the address changes.
     mutating func move(to endpoint: Endpoint) {
         guard endpoint != self.endpoint else { return }
@@ -240,7 +264,7 @@ struct SearchNode: Sendable {
 
     /// Forgets the token, which is bound to an address we no longer have, and lets listens be renewed at once.
     mutating func resynchronise() {
-        (token, synced) = ([], nil)
+        (token, synced, explored) = ([], nil, nil)
         for index in subscriptions.indices { subscriptions[index].renewed = Instant(nanoseconds: .min) }
     }
 

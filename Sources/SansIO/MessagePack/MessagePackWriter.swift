@@ -78,13 +78,7 @@ public struct MessagePackWriter: Sendable {
     /// Writes a text of one to eight ASCII bytes, given as the big-endian number they form.
     @inlinable
     public mutating func write(ascii word: UInt64) {
-        let count = (71 - word.leadingZeroBitCount) / 8
-        writer.write(upTo: 9) { output in
-            output.append(0xA0 | UInt8(truncatingIfNeeded: count))
-            for index in stride(from: count - 1, through: 0, by: -1) {
-                output.append(UInt8(truncatingIfNeeded: word >> UInt64(8 * index)))
-            }
-        }
+        writer.write(upTo: 9) { output in output.append(ascii: word) }
     }
 
     /// Writes an integer; values from 0 up in the unsigned forms, as every known peer does.
@@ -124,13 +118,32 @@ public struct MessagePackWriter: Sendable {
     public mutating func write(packed bytes: [UInt8]) { writer.write(bytes) }
 
     @inlinable
-    mutating func writeUnsigned(_ value: UInt64) {
+    mutating func writeUnsigned(_ value: UInt64) { writer.write(upTo: 9) { output in output.append(packed: value) } }
+}
+
+/// Pieces for ``MessagePackWriter/write(upTo:_:)``.
+extension OutputSpan<UInt8> {
+    /// Appends a text of one to eight ASCII bytes, given as the big-endian number they form: at most nine bytes.
+    @inlinable
+    @_lifetime(self: copy self)
+    public mutating func append(ascii word: UInt64) {
+        let count = (71 - word.leadingZeroBitCount) / 8
+        append(0xA0 | UInt8(truncatingIfNeeded: count))
+        for index in stride(from: count - 1, through: 0, by: -1) {
+            append(UInt8(truncatingIfNeeded: word >> UInt64(8 * index)))
+        }
+    }
+
+    /// Appends an integer as MessagePack: at most nine bytes.
+    @inlinable
+    @_lifetime(self: copy self)
+    public mutating func append(packed value: UInt64) {
         switch value {
-        case 0...0x7F: writer.write(UInt8(value))
-        case 0x80...0xFF: writer.write(UInt8(0xCC)); writer.write(UInt8(value))
-        case 0x100...0xFFFF: writer.write(UInt8(0xCD)); writer.write(UInt16(value))
-        case 0x1_0000...0xFFFF_FFFF: writer.write(UInt8(0xCE)); writer.write(UInt32(value))
-        default: writer.write(UInt8(0xCF)); writer.write(value)
+        case 0...0x7F: append(UInt8(value))
+        case 0x80...0xFF: append(0xCC); append(UInt8(value))
+        case 0x100...0xFFFF: append(0xCD); append(bigEndian: UInt16(value))
+        case 0x1_0000...0xFFFF_FFFF: append(0xCE); append(bigEndian: UInt32(value))
+        default: append(0xCF); append(bigEndian: value)
         }
     }
 }

@@ -48,9 +48,11 @@ extension Value {
 
     func write(to writer: inout MessagePackWriter) {
         writer.writeMapHeader(2 + (priority == 0 ? 0 : 1) + (pushType == nil ? 0 : 1))
-        writer.write(Key.identifier)
-        writer.write(id.rawValue)
-        writer.write(Key.valueData)
+        writer.write(upTo: 32) { output in
+            output.append(Key.identifier)
+            output.append(packed: id.rawValue)
+            output.append(Key.valueData)
+        }
         content.write(to: &writer)
         if priority != 0 {
             writer.write(Key.priority)

@@ -71,9 +71,11 @@ public struct ValueBody: Hashable, Sendable {
                 recipient.write(to: &writer)
             }
         }
-        writer.write(Key.type)
-        writer.write(type.rawValue)
-        writer.write(Key.data)
+        writer.write(upTo: 32) { output in
+            output.append(Key.type)
+            output.append(packed: UInt64(type.rawValue))
+            output.append(Key.data)
+        }
         writer.write(data)
         if !userType.isEmpty {
             writer.write(Key.userType)

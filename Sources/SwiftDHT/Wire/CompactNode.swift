@@ -49,16 +49,17 @@ package struct CompactNode: Hashable, Sendable {
     }
 }
 
-extension IPAddress {
-    /// Writes the address as `bin`.
-    func write(to writer: inout MessagePackWriter) {
-        writer.write(upTo: 18) { output in
-            output.append(0xC4)
-            output.append(UInt8(family.byteCount))
-            append(to: &output)
-        }
+extension OutputSpan<UInt8> {
+    /// Appends an address as `bin`: at most 18 bytes.
+    @_lifetime(self: copy self)
+    mutating func append(packed address: IPAddress) {
+        append(0xC4)
+        append(UInt8(address.family.byteCount))
+        address.append(to: &self)
     }
+}
 
+extension IPAddress {
     @inline(__always)
     @_lifetime(output: copy output)
     fileprivate func append(to output: inout OutputSpan<UInt8>) {

@@ -95,6 +95,12 @@ extension MessagePackWriter {
     mutating func write(_ key: Key) { write(ascii: key.rawValue) }
 }
 
+extension OutputSpan<UInt8> {
+    /// Appends a map key: at most nine bytes.
+    @_lifetime(self: copy self)
+    mutating func append(_ key: Key) { append(ascii: key.rawValue) }
+}
+
 extension MessagePackReader {
     /// Reads a map key; `nil` for keys that are not text or not of the protocol, which receivers ignore.
     @_lifetime(self: copy self)

@@ -3,9 +3,10 @@ package import SansIO
 extension Packet {
     /// Reads one datagram. Whatever this throws for is dropped without an answer.
     package init(_ bytes: Span<UInt8>) throws(WireError) {
-        let envelope = try Envelope(bytes)
+        var envelope = Envelope()
+        try envelope.read(bytes)
         self.init(
-            try envelope.message(in: bytes), transaction: envelope.transaction, network: envelope.network,
+            try envelope.takeMessage(in: bytes), transaction: envelope.transaction, network: envelope.network,
             isClient: envelope.isClient, agent: envelope.agent)
     }
 
@@ -27,13 +28,14 @@ private struct Envelope {
     var agent = ""
     private var kind: UInt8?
     private var method: Key.Method?
-    private var body: Body?
+    private var body = Body()
     private var bodyKey: BodyKey?
     private var error: Range<Int>?
     private var fragments: Range<Int>?
     private var update: Range<Int>?
 
-    init(_ bytes: Span<UInt8>) throws(WireError) {
+    // No initializer: one that throws copies what it made.
+    mutating func read(_ bytes: Span<UInt8>) throws(WireError) {
         var reader = MessagePackReader(bytes)
         for _ in 0..<(try reader.readMapHeader()) {
             switch try reader.readKey() {
@@ -46,14 +48,21 @@ private struct Envelope {
             case .client: isClient = try reader.readBoolean()
             case .query: method = Key.Method(try reader.takeString())
             case .arguments where bodyKey == .reply: try reader.skip()
-            case .arguments: (body, bodyKey) = (try Body(from: &reader), .arguments)
-            case .reply: (body, bodyKey) = (try Body(from: &reader), .reply)
+            case .arguments: try readBody(from: &reader, under: .arguments)
+            case .reply: try readBody(from: &reader, under: .reply)
             case .error: error = try reader.skipRange()
             case .priority: fragments = try reader.skipRange()
             case .update: update = try reader.skipRange()
             default: try reader.skip()
             }
         }
+    }
+
+    @_lifetime(reader: copy reader)
+    private mutating func readBody(from reader: inout MessagePackReader, under key: BodyKey) throws(WireError) {
+        if bodyKey != nil { body = Body() }
+        try body.read(from: &reader)
+        bodyKey = key
     }
 
     /// Old peers write the number as four bytes.
@@ -66,22 +75,27 @@ private struct Envelope {
         return try bytes.read()
     }
 
-    /// What the datagram says, by the order in which releases look at the keys.
-    func message(in bytes: Span<UInt8>) throws(WireError) -> Packet.Message {
+    /// What the datagram says, by the order in which releases look at the keys. The body is empty afterwards: moving what is
+    /// in it costs less than sharing it.
+    mutating func takeMessage(in bytes: Span<UInt8>) throws(WireError) -> Packet.Message {
         if let error { return try failure(bytes.extracting(error)) }
-        if let body, bodyKey == .reply { return .reply(try body.reply()) }
+        if bodyKey == .reply { return .reply(try body.takeReply()) }
         if let fragments { return .fragments(try Fragment.list(bytes.extracting(fragments))) }
         if let update {
             var reader = MessagePackReader(bytes.extracting(update))
-            return .update(try Body(from: &reader).legacyUpdate())
+            var body = Body()
+            try body.read(from: &reader)
+            return .update(try body.legacyUpdate())
         }
-        guard kind ?? UInt8(ascii: "q") == UInt8(ascii: "q"), let body else { throw .malformed(.envelope, at: 0) }
+        guard kind ?? UInt8(ascii: "q") == UInt8(ascii: "q"), bodyKey != nil else {
+            throw .malformed(.envelope, at: 0)
+        }
         guard let method else { throw .malformed(.method, at: 0) }
         return .request(try body.request(method))
     }
 
     private func failure(_ list: Span<UInt8>) throws(WireError) -> Packet.Message {
-        guard let body, bodyKey == .reply else { throw .malformed(.sender, at: 0) }
+        guard bodyKey == .reply else { throw .malformed(.sender, at: 0) }
         var reader = MessagePackReader(list)
         guard try reader.readArrayHeader() == 2 else { throw .malformed(.errorCode, at: 0) }
         let code: UInt64 = try reader.readInteger()
@@ -117,7 +131,7 @@ private struct Body {
     private var refreshed: [Value.ID] = []
 
     @_lifetime(reader: copy reader)
-    init(from reader: inout MessagePackReader) throws(WireError) {
+    mutating func read(from reader: inout MessagePackReader) throws(WireError) {
         for _ in 0..<(try reader.readMapHeader()) {
             guard let name = try reader.readKey() else {
                 try reader.skip()
@@ -204,13 +218,14 @@ private struct Body {
         return sender
     }
 
-    func reply() throws(WireError) -> Reply {
+    mutating func takeReply() throws(WireError) -> Reply {
         var reply = Reply(sender: try requiredSender(), observed: observed)
         reply.observedPort = observedPort
         reply.valueID = valueID
-        (reply.nodes4, reply.nodes6) = (nodes4, nodes6)
-        reply.token = token
-        reply.values = values
+        swap(&reply.nodes4, &nodes4)
+        swap(&reply.nodes6, &nodes6)
+        swap(&reply.token, &token)
+        swap(&reply.values, &values)
         reply.fields = fields
         return reply
     }

@@ -3,23 +3,51 @@ internal import SansIO
 extension Packet {
     /// The datagram, keys in the order of the released implementations.
     package var encoded: [UInt8] {
-        PacketFrame(transaction: transaction, network: network, isClient: isClient, agent: agent).encode(message)
+        PacketFrame(transaction, from: .init(network: network, isClient: isClient, agent: agent)).encode(message)
     }
 }
 
 /// What a datagram says besides its message.
 struct PacketFrame {
-    let transaction: UInt32
-    let network: UInt32
-    let isClient: Bool
-    let agent: String
+    /// What every datagram of one node says of it, packed once.
+    struct Origin: Sendable {
+        /// The agent and what is not default.
+        let packed: [UInt8]
+        /// What is not default: fragments come without the agent.
+        let optional: [UInt8]
+        /// How many keys ``optional`` has.
+        let optionalCount: Int
 
-    /// The datagram with an answer, which is most of what a node sends.
-    func encode(_ reply: Reply) -> [UInt8] {
+        init(network: UInt32, isClient: Bool, agent: String) {
+            var writer = MessagePackWriter(capacity: 16)
+            if isClient {
+                writer.write(Key.client)
+                writer.write(true)
+            }
+            if network != 0 {
+                writer.write(Key.network)
+                writer.write(network)
+            }
+            optional = writer.bytes
+            optionalCount = (network == 0 ? 0 : 1) + (isClient ? 1 : 0)
+            writer = MessagePackWriter(capacity: 32)
+            writer.write(Key.agent)
+            writer.write(agent)
+            packed = writer.bytes + optional
+        }
+    }
+
+    let transaction: UInt32
+    let origin: Origin
+
+    init(_ transaction: UInt32, from origin: Origin) { (self.transaction, self.origin) = (transaction, origin) }
+
+    /// The datagram with an answer, which is most of what a node sends; `stored` are values besides those of the reply.
+    func encode(_ reply: Reply, _ stored: [Storage.Entry] = []) -> [UInt8] {
         var writer = MessagePackWriter(capacity: 512)
         writeHeader(3, to: &writer)
         writer.write(Key.reply)
-        reply.write(to: &writer)
+        reply.write(stored, to: &writer)
         writeTail(.reply, to: &writer)
         return writer.bytes
     }
@@ -49,31 +77,18 @@ struct PacketFrame {
 
     /// The map header: `count` keys of the message's own besides the agent and what is not default.
     private func writeHeader(_ count: Int, to writer: inout MessagePackWriter) {
-        writer.writeMapHeader(count + 1 + optionalCount)
+        writer.writeMapHeader(count + 1 + origin.optionalCount)
     }
-
-    private var optionalCount: Int { (network == 0 ? 0 : 1) + (isClient ? 1 : 0) }
 
     /// Transaction, kind and agent.
     private func writeTail(_ kind: Key, to writer: inout MessagePackWriter) {
-        writer.write(Key.transaction)
-        writer.write(transaction)
-        writer.write(Key.kind)
-        writer.write(kind)
-        writer.write(Key.agent)
-        writer.write(agent)
-        writeOptional(to: &writer)
-    }
-
-    private func writeOptional(to writer: inout MessagePackWriter) {
-        if isClient {
-            writer.write(Key.client)
-            writer.write(true)
+        writer.write(upTo: 32) { output in
+            output.append(Key.transaction)
+            output.append(packed: UInt64(transaction))
+            output.append(Key.kind)
+            output.append(kind)
         }
-        if network != 0 {
-            writer.write(Key.network)
-            writer.write(network)
-        }
+        writer.write(packed: origin.packed)
     }
 
     private func write(_ request: Request, to writer: inout MessagePackWriter) {
@@ -89,9 +104,7 @@ struct PacketFrame {
         // Releases write the envelope of updates without values in this other order.
         writer.write(Key.kind)
         writer.write(Key.query)
-        writer.write(Key.agent)
-        writer.write(agent)
-        writeOptional(to: &writer)
+        writer.write(packed: origin.packed)
         writer.write(Key.query)
         writer.write(ascii: request.method.key.rawValue)
         writer.write(Key.transaction)
@@ -108,20 +121,18 @@ struct PacketFrame {
         writer.write(refreshed: update.refreshed, expired: update.expired)
         writer.write(Key.kind)
         writer.write(Key.reply)
-        writer.write(Key.agent)
-        writer.write(agent)
-        writeOptional(to: &writer)
+        writer.write(packed: origin.packed)
         writer.write(Key.transaction)
         writer.write(transaction)
     }
 
     private func write(_ fragments: [Fragment], to writer: inout MessagePackWriter) {
-        writer.writeMapHeader(3 + optionalCount)
+        writer.writeMapHeader(3 + origin.optionalCount)
         writer.write(Key.kind)
         writer.write(Key.priority)
         writer.write(Key.transaction)
         writer.write(transaction)
-        writeOptional(to: &writer)
+        writer.write(packed: origin.optional)
         writer.write(Key.priority)
         writer.writeMapHeader(fragments.count)
         for fragment in fragments {
@@ -140,24 +151,27 @@ extension LegacyUpdate {
 }
 
 extension Reply {
-    fileprivate func write(to writer: inout MessagePackWriter) {
+    fileprivate func write(_ stored: [Storage.Entry], to writer: inout MessagePackWriter) {
         var count = 1 + (valueID == nil ? 0 : 1) + (observed == nil ? 0 : 1) + (token.isEmpty ? 0 : 1)
         count += (observedPort == nil ? 0 : 1) + (nodes4.isEmpty ? 0 : 1) + (nodes6.isEmpty ? 0 : 1)
-        count += (values.isEmpty ? 0 : 1) + (fields == nil ? 0 : 1)
+        count += (values.isEmpty && stored.isEmpty ? 0 : 1) + (fields == nil ? 0 : 1)
         writer.writeMapHeader(count)
-        writer.write(Key.identifier)
-        sender.write(to: &writer)
-        if let valueID {
-            writer.write(Key.valueID)
-            writer.write(valueID.rawValue)
-        }
-        if let observed {
-            writer.write(Key.address)
-            observed.write(to: &writer)
-        }
-        if let observedPort {
-            writer.write(Key.port)
-            writer.write(observedPort)
+        // In one go, as nearly every answer has these.
+        writer.write(upTo: 80) { output in
+            output.append(Key.identifier)
+            output.append(packed: sender)
+            if let valueID {
+                output.append(Key.valueID)
+                output.append(packed: valueID.rawValue)
+            }
+            if let observed {
+                output.append(Key.address)
+                output.append(packed: observed)
+            }
+            if let observedPort {
+                output.append(Key.port)
+                output.append(packed: UInt64(observedPort))
+            }
         }
         if !nodes4.isEmpty {
             writer.write(Key.nodes4)
@@ -168,7 +182,7 @@ extension Reply {
             CompactNode.write(nodes6, family: .v6, to: &writer)
         }
         writer.writeToken(token)
-        writer.writeValues(values)
+        writer.writeValues(values, stored)
         if let fields {
             writer.write(Key.fields)
             fields.write(to: &writer)
@@ -278,10 +292,12 @@ extension MessagePackWriter {
         if want.contains(.v6) { write(10) }
     }
 
-    fileprivate mutating func writeValues(_ values: [ValueItem]) {
-        guard !values.isEmpty else { return }
+    fileprivate mutating func writeValues(_ values: [ValueItem], _ stored: [Storage.Entry] = []) {
+        guard !values.isEmpty || !stored.isEmpty else { return }
         write(Key.values)
-        writeArrayHeader(values.count)
+        writeArrayHeader(values.count + stored.count)
+        // By position: copies of values cost more than writing them.
+        for index in stored.indices { stored.span[index].value.write(to: &self) }
         for value in values {
             switch value {
             case .whole(let value): value.write(to: &self)
