@@ -265,6 +265,9 @@ public final class ICESession {
         case .completed: handlers.completed()
         case .lost(let component): lost(component)
         case .permit(let address, let base): network.permit(address, on: base)
+        case .openSockets(let base, let count):
+            perform(agent.opened(network.openSockets(count, beside: base), beside: base, at: loop.now))
+        case .closeSockets(let sockets): network.closeSockets(sockets)
         case .resolve(let host): resolve(host)
         case .failed(let failure):
             forgetRoutes()

@@ -18,30 +18,12 @@ final class Outlet {
         var sockets: SessionSockets.Handlers
     }
 
-    /// A question of one socket to one host.
-    private struct Question {
-        let base: Endpoint
-        var asked: any AddressQuestion
-    }
-
-    /// An address a base is seen at, and who says so; `nil` is a gateway.
-    private struct View {
-        let base: Endpoint
-        let teller: Endpoint?
-        var mapped: Endpoint
-    }
-
     let transport: ICEAgent.Base.Transport
     let surroundings: Surroundings
     private var owner: Owner?
     private(set) var bases: [Endpoint] = []
-    private var views: [View] = []
-    private var questions: [Question] = []
-    /// Those of listeners, while they are connected to servers.
-    private var connectedQuestions: [ConnectedQuestion] = []
-    private var mappings: [(base: Endpoint, driver: MappingDriver, id: PortMapper.MappingID)] = []
-    /// Who is still to answer, once for each mapping.
-    private var awaitedGateways: [MappingDriver] = []
+    /// Sockets a session asked for beside them, known to nobody else.
+    private var furtherSockets: Set<Endpoint> = []
     private(set) var relay: RelayDriver?
     /// Where the TURN server sees our connections come from.
     private var seen: IPAddress?
@@ -51,6 +33,8 @@ final class Outlet {
     private var nextRound: Instant?
     private var isClosed = false
     private lazy var sockets = SessionSockets(on: surroundings.loop, handlers: socketHandlers())
+    private lazy var inquiry = AddressInquiry(on: surroundings.loop, handlers: inquiryHandlers())
+    private lazy var ports = mappedPorts()
     private lazy var alarm = Alarm(on: surroundings.loop) { [weak self] in self?.advance() }
 
     init(_ transport: ICEAgent.Base.Transport, in surroundings: Surroundings) {
@@ -65,21 +49,12 @@ final class Outlet {
     // MARK: - What is waited for
 
     /// Whether an answer of a server, or a relay, is still to come.
-    var awaitsServers: Bool {
-        !questions.isEmpty || connectedQuestions.contains { !$0.isAnswered } || relay.map { !$0.isSettled } ?? false
-    }
+    var awaitsServers: Bool { !inquiry.isIdle || relay.map { !$0.isSettled } ?? false }
     /// Until when a session that began at `start` waits for gateways; `nil` when all have answered.
-    func gatewayDeadline(since start: Instant) -> Instant? {
-        awaitedGateways.filter(surroundings.mayNeed)
-            .map { $0.deadline(since: start, patience: configuration.mappingPatience) }.max()
-    }
+    func gatewayDeadline(since start: Instant) -> Instant? { ports.deadline(since: start) }
     var hasRelay: Bool { relay.map { !$0.relayed.isEmpty } ?? false }
     /// Whether every socket that asked somebody has one answer at least.
-    var knowsAddresses: Bool {
-        (questions.map(\.base) + connectedQuestions.map(\.base)).allSatisfy { base in
-            views.contains { $0.base == base && $0.teller != nil }
-        }
-    }
+    var knowsAddresses: Bool { inquiry.hasAnswers }
 
     // MARK: - Beginning and end
 
@@ -92,7 +67,7 @@ final class Outlet {
     private func openSockets() {
         for address in surroundings.addresses() { openSocket(at: address) }
         ask()
-        for base in bases { map(base) }
+        for base in bases { ports.map(base) }
     }
 
     func openSocket(at address: Endpoint) {
@@ -109,10 +84,7 @@ final class Outlet {
     /// Closes the socket of a base, and tells the session that it is gone.
     func close(_ base: Endpoint) {
         bases.removeAll { $0 == base }
-        views.removeAll { $0.base == base }
-        questions.removeAll { $0.base == base }
-        for question in connectedQuestions where question.base == base { question.close() }
-        connectedQuestions.removeAll { $0.base == base }
+        inquiry.forget(base)
         owner?.found(.gone(self.base(base)))
         sockets.close(base, transport)
     }
@@ -122,7 +94,7 @@ final class Outlet {
         self.owner = owner
         nextRound = nil
         for base in bases { owner.found(.base(self.base(base))) }
-        for view in views { owner.found(finding(view)) }
+        for view in inquiry.views { owner.found(finding(view)) }
         for relayed in relay?.relayed ?? [] { owner.found(.base(relayedBase(relayed))) }
         tellSeen()
         setAlarm()
@@ -141,10 +113,9 @@ final class Outlet {
         alarm.set(nil)
         sockets.close()
         relay?.close()
-        for question in connectedQuestions { question.close() }
-        for mapping in mappings { mapping.driver.unmap(mapping.id) }
-        connectedQuestions = []
-        (relay, mappings, questions, relayedConnections) = (nil, [], [], [])
+        ports.close()
+        inquiry.close()
+        (relay, relayedConnections) = (nil, [])
     }
 
     private func base(_ endpoint: Endpoint) -> ICEAgent.Base {
@@ -161,11 +132,7 @@ final class Outlet {
     func ask() {
         guard transport == .udp else { return askConnected() }
         for base in bases where !base.address.isLinkLocal {
-            for question in surroundings.questions(about: base) {
-                questions.append(Question(base: base, asked: question))
-                let index = questions.count - 1
-                perform(questions[index].asked.start(at: loop.now), base: base, host: question.host)
-            }
+            inquiry.ask(surroundings.questions(about: base), about: base)
         }
         setAlarm()
     }
@@ -174,130 +141,68 @@ final class Outlet {
     private func askConnected() {
         guard opensSimultaneously else { return }
         for base in bases where !base.address.isLinkLocal {
-            for request in surroundings.connectedQuestions(about: base) {
-                let isConnected = connectedQuestions.contains { $0.base == base && $0.server == request.server }
-                guard !isConnected else { continue }
-                let question = ConnectedQuestion(from: base, request, on: loop) { [weak self] in
-                    self?.progressed(base, request.server, $0)
-                }
-                if let question { connectedQuestions.append(question) }
-            }
+            inquiry.ask(overTCP: surroundings.connectedQuestions(about: base), about: base)
         }
-    }
-
-    private func progressed(_ base: Endpoint, _ server: Endpoint, _ news: ConnectedQuestion.News) {
-        switch news {
-        case .answered(let mapped): learn(mapped, of: base, from: server)
-        case .ended:
-            for question in connectedQuestions where question.base == base && question.server == server {
-                question.close()
-            }
-            connectedQuestions.removeAll { $0.base == base && $0.server == server }
-        }
-        owner?.progressed()
     }
 
     /// Asks about the sockets again if nobody is asked and some have no answer.
     func askIfUnknown() {
-        let isUnknown = bases.contains { base in !views.contains { $0.base == base && $0.teller != nil } }
-        if isUnknown, questions.isEmpty { ask() }
+        if inquiry.isIdle, bases.contains(where: { !inquiry.isKnown($0) }) { ask() }
     }
 
-    private func perform(_ effects: [BindingRequest.Effect], base: Endpoint, host: Endpoint) {
-        for effect in effects {
-            switch effect {
-            case .send(let bytes, let host): sockets.send(bytes, from: base, to: host)
-            case .answered(let mapped, _): learn(mapped, of: base, from: host)
-            case .failed: views.removeAll { $0.base == base && $0.teller == host }
-            case .ignored: break
-            }
-        }
-    }
-
-    private func learn(_ mapped: Endpoint, of base: Endpoint, from teller: Endpoint?) {
-        if let index = views.firstIndex(where: { $0.base == base && $0.teller == teller }) {
-            guard views[index].mapped != mapped else { return }
-            views[index].mapped = mapped
-        } else {
-            views.append(View(base: base, teller: teller, mapped: mapped))
-        }
-        owner?.found(finding(View(base: base, teller: teller, mapped: mapped)))
+    private func inquiryHandlers() -> AddressInquiry.Handlers {
+        // Both end with the outlet; weak references would slow down every packet.
+        AddressInquiry.Handlers(
+            send: { [unowned self] bytes, base, host in sockets.send(bytes, from: base, to: host) },
+            learned: { [unowned self] view in owner?.found(finding(view)) },
+            progressed: { [unowned self] in owner?.progressed() })
     }
 
     /// What a view tells a session. A server that a listener asked over TCP has seen a connection; the gateway maps for all.
-    private func finding(_ view: View) -> ICEAgent.Finding {
+    private func finding(_ view: AddressInquiry.View) -> ICEAgent.Finding {
         let base = base(view.base)
         return transport == .tcp && view.teller != nil
             ? .seenFromPort(view.mapped, base: base) : .mapped(view.mapped, base: base)
     }
 
-    /// Takes a datagram if it answers one of the questions.
+    private func mappedPorts() -> MappedPorts {
+        MappedPorts(
+            transport == .udp ? .udp : .tcp, in: surroundings,
+            mapped: { [weak self] external, base in self?.inquiry.learn(external, of: base, from: nil) },
+            progressed: { [weak self] in self?.owner?.progressed() })
+    }
+
+    /// Takes a datagram if it answers somebody who was asked.
     private func answers(_ bytes: Span<UInt8>, on base: Endpoint, from source: Endpoint) -> Bool {
-        for index in questions.indices where questions[index].base == base && questions[index].asked.host == source {
-            let effects = questions[index].asked.receive(bytes, from: source, at: loop.now)
-            if case .ignored? = effects.first { continue }
-            questions.removeAll { $0.asked.deadline == nil }
-            perform(effects, base: base, host: source)
-            setAlarm()
-            owner?.progressed()
-            return true
-        }
-        return false
+        guard inquiry.takes(bytes, on: base, from: source) else { return false }
+        setAlarm()
+        owner?.progressed()
+        return true
     }
 
     // MARK: - Time
 
     private func setAlarm() {
         guard !isClosed else { return }
-        alarm.set(([nextRound] + questions.map(\.asked.deadline)).compactMap(\.self).min())
+        alarm.set([nextRound, inquiry.deadline].compactMap(\.self).min())
     }
 
     private func advance() {
         let now = loop.now
-        for index in questions.indices {
-            let (base, host) = (questions[index].base, questions[index].asked.host)
-            perform(questions[index].asked.advance(to: now), base: base, host: host)
-        }
-        questions.removeAll { $0.asked.deadline == nil }
+        inquiry.advance()
         if let nextRound, nextRound <= now {
             self.nextRound = now.advanced(by: surroundings.upkeepInterval)
-            if questions.isEmpty { ask() }
+            if inquiry.isIdle { ask() }
         }
         setAlarm()
         owner?.progressed()
     }
 
-    // MARK: - Gateways
-
-    /// Has the gateway map a port to a socket. One that is itself translated leads nowhere, and others tell the rest.
-    private func map(_ base: Endpoint) {
-        guard let driver = surroundings.gateway(of: base.address), surroundings.mayNeed(driver) else { return }
-        awaitedGateways.append(driver)
-        var isOpen = true
-        let id = driver.map(transport == .udp ? .udp : .tcp, port: base.port) { [weak self] mapping in
-            guard let self, !isClosed else { return }
-            if isOpen, let index = awaitedGateways.firstIndex(where: { $0 === driver }) {
-                awaitedGateways.remove(at: index)
-            }
-            isOpen = false
-            if let mapping, !mapping.isBehindAnotherNAT { learn(mapping.external, of: base, from: nil) }
-            owner?.progressed()
-        }
-        mappings.append((base, driver, id))
-    }
+    // MARK: - Changes of the network
 
     /// Has ports mapped by the gateways there are now, and forgets what others mapped.
     func renewMappings() {
-        let void = mappings.filter { mapping in
-            !bases.contains(mapping.base) || surroundings.gateway(of: mapping.base.address) !== mapping.driver
-        }
-        for mapping in void {
-            mapping.driver.unmap(mapping.id)
-            views.removeAll { $0.base == mapping.base && $0.teller == nil }
-        }
-        mappings.removeAll { mapping in void.contains { $0.id == mapping.id && $0.driver === mapping.driver } }
-        awaitedGateways.removeAll { driver in !mappings.contains { $0.driver === driver } }
-        for base in bases where !mappings.contains(where: { $0.base == base }) { map(base) }
+        for base in ports.renew(for: bases) { inquiry.forgetGateway(of: base) }
     }
 
     /// Lets the owner see whether what it waits for has come.
@@ -426,6 +331,21 @@ final class Outlet {
         if relays(base) { relay?.send(bytes, to: peer) } else { sockets.send(bytes, from: base, to: peer) }
     }
 
+    /// Whether a socket of ours is bound there.
+    func isBound(to base: Endpoint) -> Bool { bases.contains(base) || furtherSockets.contains(base) }
+
+    /// Opens further UDP sockets at the address of a base, as many as can be had.
+    func openSockets(_ count: Int, beside base: Endpoint) -> [Endpoint] {
+        let opened = (0..<count).compactMap { _ in sockets.openDatagram(at: base, batch: surroundings.batch) }
+        furtherSockets.formUnion(opened)
+        return opened
+    }
+
+    /// Closes such sockets.
+    func closeSockets(_ closed: [Endpoint]) {
+        for base in closed where furtherSockets.remove(base) != nil { sockets.closeDatagram(at: base) }
+    }
+
     func datagramSocket(at base: Endpoint) -> DatagramSocket? { sockets.datagramSocket(at: base) }
 
     func connect(_ connection: ICEAgent.ConnectionID, from base: Endpoint, to peer: Endpoint) {
@@ -447,7 +367,7 @@ final class Outlet {
         SessionSockets.Handlers(
             // The sockets end with the outlet; a weak reference would slow down every packet.
             datagram: { [unowned self] bytes, base, peer in
-                guard questions.isEmpty || !answers(bytes, on: base, from: peer) else { return }
+                guard inquiry.isIdle || !answers(bytes, on: base, from: peer) else { return }
                 owner?.sockets.datagram(bytes, base, peer)
             },
             accept: { [weak self] base, peer in self?.owner?.sockets.accept(base, peer) },

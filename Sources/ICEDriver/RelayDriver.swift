@@ -63,6 +63,9 @@ final class RelayDriver {
         perform(race.advance(to: loop.now))
     }
 
+    /// The round trip to the server of the relay in use.
+    var roundTrip: Duration? { race.roundTrip }
+
     /// Whether a relay stands, or none can be had.
     private(set) var isSettled = false
 

@@ -65,6 +65,9 @@ package final class SessionSockets {
         return base
     }
 
+    /// Closes the UDP socket bound to `base`.
+    func closeDatagram(at base: Endpoint) { datagramSockets.removeValue(forKey: base)?.close() }
+
     /// Listens on a free port of an address; `nil` where that is not possible.
     ///
     /// - Parameter sharesPort: whether connections may be opened from that very port.

@@ -29,7 +29,10 @@ struct CandidatePair: Hashable, Sendable {
     var connection: ICEAgent.ConnectionID?
     /// Our candidate as the peer sees it, while the pair is valid.
     var validLocal: Candidate?
+    /// How long the last answer took at least.
     var roundTrip: Duration?
+    /// How long it took if it is the answer to the first of the repetitions.
+    var longestRoundTrip: Duration?
     /// The transaction whose end decides on the pair; earlier ones may still be answered.
     var transaction: TransactionID?
     /// The peer nominated before our own check succeeded, or both have happened.

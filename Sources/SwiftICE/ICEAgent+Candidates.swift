@@ -83,6 +83,13 @@ extension ICEAgent {
         return formPairs() + pace(at: now)
     }
 
+    /// Makes a socket that only the peer's check has led to a base: what else it could reach is reached from others.
+    mutating func addSocket(_ base: Base) -> Bool {
+        guard roomForLocals(base.component) > 0, addLocal(base, base.endpoint, .udp, .host) else { return false }
+        bases.append(base)
+        return true
+    }
+
     /// Adds a server-reflexive candidate learnt elsewhere: from a STUN server, a port mapping, or other peers.
     ///
     /// - Parameters:

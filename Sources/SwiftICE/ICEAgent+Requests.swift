@@ -120,10 +120,11 @@ extension ICEAgent {
     /// Draws the conclusions from a check that was answered (RFC 8445 §7.3.1.3 to §7.3.1.5).
     mutating func process(_ check: ReceivedCheck, at now: Instant) -> [Effect] {
         guard isChecking else { return [] }
-        if case .datagram(let base, _) = check.path,
-            bases.contains(where: { $0.endpoint == base && $0.kind == .relayed })
-        {
-            cameThrough(base, from: check.source.address)
+        if case .datagram(let base, _) = check.path {
+            adopt(base)
+            if bases.contains(where: { $0.endpoint == base && $0.kind == .relayed }) {
+                cameThrough(base, from: check.source.address)
+            }
         }
         let selection = currentSelection(check.component)
         if let selection, !check.nominates || selection.pair.path == check.path {

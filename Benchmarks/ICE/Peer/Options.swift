@@ -12,6 +12,8 @@ struct Options: Sendable {
     var predictsPorts = false
     /// How long to talk before the end, for networks that change meanwhile.
     var talk: Duration?
+    /// Whether random ports are probed.
+    var probesRandomPorts = false
     /// The addresses of the STUN and TURN server, the second one of IPv4 for guessing; user `user`, password `pass`.
     var servers = [IPAddress.v4(0x1400_000A), .v6(high: 0x2001_0DB8_000F_0000, low: 0x10)]
     var folder = ""
@@ -36,6 +38,9 @@ struct Options: Sendable {
                 guard let milliseconds = words.first.flatMap({ Int($0) }), milliseconds > 0 else { return nil }
                 talk = .milliseconds(milliseconds)
                 words.removeFirst()
+            case "--birthday":
+                probesRandomPorts = true
+                servers.append(.v4(0x1400_000B))
             case "--server":
                 guard let address = words.first.flatMap({ IPAddress($0) }) else { return nil }
                 servers = [address]

@@ -105,6 +105,7 @@ final class Peer {
         remoteRead = loop.now
         var peer = ICEAgent.PeerOptions()
         peer.predictsPorts = options.predictsPorts
+        peer.probesRandomPorts = options.probesRandomPorts
         session?.connect(to: remote, peer: peer)
         for line in text.split(separator: "\n").map({ Candidate.parse(line: $0) }) {
             if case .named = line { session?.addRemoteCandidate(line) }

@@ -317,7 +317,7 @@ package struct ControlLink: Machine {
                 translated += NetworkAction.preferring(pair).map { .network(transport, $0) }
                 translated += selected(pair, for: transport, at: now)
             case .permit(let address, let base): translated.append(.network(transport, .permit(address, on: base)))
-            case .completed, .lost, .resolve: break
+            case .completed, .lost, .resolve, .openSockets, .closeSockets: break
             case .failed: translated += sessionFailed(transport, at: now)
             case .ignored(let reason): translated.append(.ignored(.ice(reason)))
             }

@@ -131,7 +131,7 @@ struct MediaSession: Sendable {
             case .lost: if repairEnd == nil { repairEnd = now.advanced(by: Self.repairTime) }
             case .failed: translated += fail()
             case .ignored(let reason): translated.append(.ignored(reason))
-            case .received, .connect, .write, .disconnect, .resolve: break
+            case .received, .connect, .write, .disconnect, .resolve, .openSockets, .closeSockets: break
             }
         }
         return translated

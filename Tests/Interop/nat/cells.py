@@ -17,7 +17,7 @@ DIRECT, RELAY, NONE = "direct", "relay", "none"
 class Cell:
     """One network and one kind of session on it.
 
-    Written TOPOLOGY[@delay=MS,jitter=MS,loss=PERCENT,overlap,move][:tcp|:predict|:names].
+    Written TOPOLOGY[@delay=MS,jitter=MS,loss=PERCENT,overlap,move][:tcp|:predict|:birthday|:names].
     """
 
     topology: str
@@ -27,6 +27,7 @@ class Cell:
     predict: bool = False
     names: bool = False  # hosts are told by names of multicast DNS
     moves: bool = False  # host a gets another address while both talk
+    birthday: bool = False
 
     @property
     def name(self):
@@ -34,7 +35,7 @@ class Cell:
                 (("delay", "delay_ms"), ("jitter", "jitter_ms"), ("loss", "loss_percent"))]
         options = [f"{key}={value:g}" for key, value in line if value] + (["overlap"] if self.overlap else []) \
             + (["move"] if self.moves else [])
-        kinds = [("tcp", self.tcp), ("predict", self.predict), ("names", self.names)]
+        kinds = [("tcp", self.tcp), ("predict", self.predict), ("birthday", self.birthday), ("names", self.names)]
         session = "".join(f":{word}" for word, is_chosen in kinds if is_chosen)
         return self.topology + ("@" + ",".join(options) if options else "") + session
 
@@ -46,7 +47,8 @@ class Cell:
         overlap, moves = (words.pop(word, None) is not None for word in ("overlap", "move"))
         numbers = {key: float(value) for key, value in words.items()}
         line = lab.Line(numbers.get("delay", 0), numbers.get("jitter", 0), numbers.get("loss", 0))
-        return Cell(topology, line, transport == "tcp", overlap, transport == "predict", transport == "names", moves)
+        return Cell(topology, line, transport == "tcp", overlap, transport == "predict", transport == "names", moves,
+                    transport == "birthday")
 
     @property
     def expected(self):
@@ -54,6 +56,10 @@ class Cell:
         a, b = lab.read_topology(self.topology)
         if b.shares_router:
             return DIRECT if b.kind == "same" or "hairpin" in a.flags else RELAY
+        if self.birthday:
+            # Without a relay: at ports drawn at random, if one side's last and the other's do not.
+            kept = [behaviour(side)[0] == router.INDEPENDENT for side in (a, b)]
+            return DIRECT if reaches(a, b) or reaches(b, a) or any(kept) else NONE
         if not families(a) & families(b):
             return RELAY
         if self.tcp:
@@ -78,7 +84,8 @@ class Cell:
     def ways(self):
         """What else than UDP an agent needs for it."""
         a, b = lab.read_topology(self.topology)
-        return ({"mapping"} if "igd" in a.flags | b.flags else set()) | ({"prediction"} if self.predict else set())
+        return ({"mapping"} if "igd" in a.flags | b.flags else set()) | \
+            ({"prediction"} if self.predict else set()) | ({"birthday"} if self.birthday else set())
 
     def goal_ms(self, kind):
         """How soon both sides should be able to send: round trips between them and to the servers, and some slack."""

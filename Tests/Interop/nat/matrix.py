@@ -3,9 +3,9 @@
 
 Usage: matrix.py PEER [--quick | --loss] [--runs N] [--cells "A B"] [--limit MS] [--json FILE] [--table FILE]
 
-PEER is run as PEER [--tcp --simultaneous] [--map] [--names] [--predict] [--talk MS] DIR ME OTHER TURN LIMIT_MS on both
-hosts and prints one JSON object. A cell is green when every run ended with data in both directions over the best kind of pair
-that theory allows, or on lossy lines over any, and where a host moves with a short silence only.
+PEER is run as PEER [--tcp --simultaneous] [--map] [--names] [--predict] [--birthday] [--talk MS] DIR ME OTHER TURN LIMIT_MS
+on both hosts and prints one JSON object. A cell is green when every run ended with data in both directions over the best kind of
+pair that theory allows, or on lossy lines over any, and where a host moves with a short silence only.
 With --quick a cell that is not green gets a second try, as one run on a busy machine may meet a pause of the machine.
 Times are shown beside their goals and judged by nobody, as they say as much about the machine.
 """
@@ -36,10 +36,12 @@ def run_once(built, cell, peer, limit):
     options += ["--predict"] if "prediction" in cell.ways else []
     options += ["--names"] if cell.names else []
     options += ["--talk", str(TALK_MS)] if cell.moves else []
+    options += ["--birthday"] if "birthday" in cell.ways else []
+    relays = "0" if cell.birthday else "1"
     try:
         processes = [
             subprocess.Popen(
-                built.command(me, ["timeout", str(limit // 1000 + 10), peer, *options, folder, me, other, "1", str(limit)]),
+                built.command(me, ["timeout", str(limit // 1000 + 10), peer, *options, folder, me, other, relays, str(limit)]),
                 stdout=subprocess.PIPE, text=True)
             for me, other in ("ab", "ba")
         ]
@@ -115,6 +117,8 @@ def main():
     for cell in chosen:
         # A cell in which theory allows nothing need not be waited for in full.
         limit = options.limit if cell.expected != cells.NONE else min(options.limit, 3_000)
+        if cell.birthday:
+            limit = max(limit, 20_000)  # a thousand packets, a hundred a second
         result = try_cell(cell, options.peer, runs, limit, seed=len(results) + 1)
         if options.quick and not result["green"]:
             print(f"{table.line(result)}; once more", flush=True)
