@@ -7,6 +7,7 @@ extension Outlet {
     /// The machine's addresses or networks changed: what has come is opened before what is gone is closed, so that a session
     /// that loses its path has others to look at; and everybody is asked anew about the rest.
     func followNetwork() {
+        guard !isClosed else { return }
         if configuration.agent.policy != .relayOnly {
             let present = surroundings.addresses()
             let gone = bases.filter { isGone($0, among: present) }

@@ -31,7 +31,7 @@ final class Outlet {
     private var relayedConnections: [(id: TURNClient.ConnectionID, connection: ICEAgent.ConnectionID)] = []
     /// When others are asked again, while no session has the outlet.
     private var nextRound: Instant?
-    private var isClosed = false
+    private(set) var isClosed = false
     private lazy var sockets = SessionSockets(on: surroundings.loop, handlers: socketHandlers())
     private lazy var inquiry = AddressInquiry(on: surroundings.loop, handlers: inquiryHandlers())
     private lazy var ports = mappedPorts()

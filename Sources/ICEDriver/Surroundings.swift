@@ -195,17 +195,19 @@ package final class Surroundings {
     }
 
     /// The machine's addresses or networks may have changed: if so, what is ready counts no more, gateways are left that
-    /// were left behind, and running sessions move to the addresses there are now.
-    package func networkChanged() {
+    /// were left behind, and running sessions move to the addresses there are now. Returns whether they have.
+    @discardableResult
+    package func networkChanged() -> Bool {
         let place = Place(addresses: addresses(), routes: DefaultRoute.readAll())
-        guard !isClosed, place != lastPlace else { return }
+        guard !isClosed, place != lastPlace else { return false }
         lastPlace = place
         drain()
         leaveGateways()
         for outlet in taken.compactMap(\.outlet) { outlet.followNetwork() }
-        guard readyUntil != nil else { return }
+        guard readyUntil != nil else { return true }
         findGateways()
         keepReady()
+        return true
     }
 
     /// Parts from the gateways that our addresses do not lead to any more.

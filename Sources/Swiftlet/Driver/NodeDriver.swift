@@ -90,10 +90,16 @@ final class NodeDriver {
         }
         surroundings.findGateways()
         do throws(Errno) {
-            monitor = try InterfaceMonitor(on: loop) { [weak self] in self?.surroundings.networkChanged() }
+            monitor = try InterfaceMonitor(on: loop) { [weak self] in self?.networkChanged() }
         } catch { log.info("changes of the network are not noticed", metadata: ["error": "\(error)"]) }
         perform(core.publish(at: loop.now))
         if configuration.findsNeighbours { startDiscovery() }
+    }
+
+    private func networkChanged() {
+        guard surroundings.networkChanged() else { return }
+        // Discovery tells of the links it sees.
+        if discovery == nil { perform(core.linksChanged(at: loop.now)) }
     }
 
     private func startDiscovery() {

@@ -58,7 +58,7 @@ CALLS = [
     Call("relay", "symmetric+symmetric", tuple(TURN), cells.RELAY, outlook="restricted"),
     Call("relay-only", "portrestricted+portrestricted", (*TURN, "--relay-only"), cells.RELAY),
     Call("moved", "linux+public", moves=True),
-    Call("moved-far", "public+public", moves=True),
+    Call("moved-home", "linux+portrestricted", moves=True),
 ]
 
 
@@ -141,7 +141,11 @@ def place(call, swiftlet, callee, folder):
             built.move("a")
         if caller.finish() != 0:
             raise Failed("the call failed")
-        listener.wait_for("ended")
+        # A side that was not told would go on until it takes the other one for dead.
+        limit = time.monotonic() + 5
+        reason = listener.wait_for("ended")["reason"]
+        if reason != "remote-hung-up" or time.monotonic() > limit:
+            raise Failed(f"b's call ended by {reason}")
         listener.finish(interrupting=True)
         for side, sound in (("b", spoken["a"]), ("a", spoken["b"])):
             voice, wanted = voiced_tenths(heard[side]), voiced_tenths(sound)
