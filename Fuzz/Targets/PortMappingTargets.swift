@@ -27,23 +27,38 @@ extension FuzzTarget {
 
     /// A port mapper: the bytes choose what the gateway, the owner and the clock do.
     static let portMapper = FuzzTarget(name: "port-mapper") { bytes throws(Finding) in
-        var fuzz = PortMapperFuzz(Choices(bytes))
+        var fuzz = PortMapperFuzz(Choices(bytes), .v4)
+        try fuzz.run()
+    }
+
+    /// The same over IPv6, where the gateway opens its firewall.
+    static let pinholes = FuzzTarget(name: "pinholes") { bytes throws(Finding) in
+        var fuzz = PortMapperFuzz(Choices(bytes), .v6)
         try fuzz.run()
     }
 }
 
 private struct PortMapperFuzz {
-    private static let gateway = Endpoint(.v4(0xC0A8_0101), port: 5351)
-
+    private let client: IPAddress
+    private let gateway: Endpoint
     private var choices: Choices
-    private var mapper = PortMapper(client: .v4(0xC0A8_010A), gateway: gateway, random: .seeded(1))
+    private var mapper: PortMapper
     private var now = Instant.zero
     private var asked: [[UInt8]] = []
     private var connections: [PortMapper.ConnectionID] = []
     private var ids: [PortMapper.MappingID] = []
     private var isOver = false
 
-    init(_ choices: Choices) { self.choices = choices }
+    init(_ choices: Choices, _ family: IPAddress.Family) {
+        self.choices = choices
+        switch family {
+        case .v4: (client, gateway) = (.v4(0xC0A8_010A), Endpoint(.v4(0xC0A8_0101), port: 5351))
+        case .v6:
+            client = .v6(high: 0x2001_0DB8_0000_0000, low: 10)
+            gateway = Endpoint(.v6(high: 0xFE80_0000_0000_0000, low: 1), port: 5351, scope: 3)
+        }
+        mapper = PortMapper(client: client, gateway: gateway, random: .seeded(1))
+    }
 
     mutating func run() throws(Finding) {
         try take(mapper.start(at: now))
@@ -58,8 +73,8 @@ private struct PortMapperFuzz {
 
     private mutating func step() throws(Finding) {
         switch choices.byte() % 9 {
-        case 0: try take(mapper.receive(choices.bytes().span, from: Self.gateway, at: now))
-        case 1, 2: try take(mapper.receive(answer().span, from: Self.gateway, at: now))
+        case 0: try take(mapper.receive(choices.bytes().span, from: gateway, at: now))
+        case 1, 2: try take(mapper.receive(answer().span, from: gateway, at: now))
         case 3:
             let (id, effects) = mapper.add(
                 choices.byte() & 1 == 0 ? .udp : .tcp, port: 9000 + UInt16(choices.byte() & 7), at: now)
@@ -67,8 +82,9 @@ private struct PortMapperFuzz {
             try take(effects)
         case 4: if let id = choices.element(of: ids) { try take(mapper.remove(id, at: now)) }
         case 5:
-            let found = "HTTP/1.1 200 OK\r\nLOCATION: http://192.168.1.1:5000/\(choices.byte() & 7)\r\n\r\n"
-            try take(mapper.receive(Array(found.utf8).span, from: Self.gateway.with(port: 1900), at: now))
+            let place = Endpoint(gateway.address, port: 5000)
+            let found = "HTTP/1.1 200 OK\r\nLOCATION: http://\(place)/\(choices.byte() & 7)\r\n\r\n"
+            try take(mapper.receive(Array(found.utf8).span, from: gateway.with(port: 1900), at: now))
         case 6, 7: try connection()
         default: if choices.byte() == 7 { try take(mapper.close(at: now)) }
         }
@@ -88,25 +104,43 @@ private struct PortMapperFuzz {
 
     /// What a gateway with UPnP would answer, in one of several places of the conversation.
     private mutating func document() -> String {
-        let values =
-            switch choices.byte() % 6 {
-            case 0:
-                "<root><service><serviceType>urn:x:service:WANIPConnection:2</serviceType>"
-                    + "<controlURL>/c</controlURL></service></root>"
-            case 1:
-                "<e><Body><GetStatusInfoResponse><NewConnectionStatus>Connected</NewConnectionStatus>"
-                    + "</GetStatusInfoResponse></Body></e>"
-            case 2:
-                "<e><Body><GetExternalIPAddressResponse><NewExternalIPAddress>20.0.1.2</NewExternalIPAddress>"
-                    + "</GetExternalIPAddressResponse></Body></e>"
-            case 3: "<e><Body><AddPortMappingResponse/></Body></e>"
-            case 4:
-                "<e><Body><AddAnyPortMappingResponse><NewReservedPort>\(choices.word())</NewReservedPort>"
-                    + "</AddAnyPortMappingResponse></Body></e>"
-            default: "<e><errorCode>\(700 + Int(choices.byte() % 40))</errorCode></e>"
-            }
+        let values = client.family == .v4 ? mapping() : opening()
         let status = values.contains("errorCode") ? "500 No" : "200 OK"
         return "HTTP/1.1 \(status)\r\nContent-Length: \(values.utf8.count)\r\n\r\n\(values)"
+    }
+
+    private mutating func opening() -> String {
+        switch choices.byte() % 6 {
+        case 0:
+            "<root><service><serviceType>urn:x:service:WANIPv6FirewallControl:1</serviceType>"
+                + "<controlURL>/c</controlURL></service></root>"
+        case 1:
+            "<e><Body><GetFirewallStatusResponse><FirewallEnabled>1</FirewallEnabled>"
+                + "<InboundPinholeAllowed>1</InboundPinholeAllowed></GetFirewallStatusResponse></Body></e>"
+        case 2: "<e><Body><AddPinholeResponse><UniqueID>\(choices.word())</UniqueID></AddPinholeResponse></Body></e>"
+        case 3: "<e><Body><UpdatePinholeResponse/></Body></e>"
+        case 4: "<e><Body><DeletePinholeResponse/></Body></e>"
+        default: "<e><errorCode>\(700 + Int(choices.byte() % 40))</errorCode></e>"
+        }
+    }
+
+    private mutating func mapping() -> String {
+        switch choices.byte() % 6 {
+        case 0:
+            "<root><service><serviceType>urn:x:service:WANIPConnection:2</serviceType>"
+                + "<controlURL>/c</controlURL></service></root>"
+        case 1:
+            "<e><Body><GetStatusInfoResponse><NewConnectionStatus>Connected</NewConnectionStatus>"
+                + "</GetStatusInfoResponse></Body></e>"
+        case 2:
+            "<e><Body><GetExternalIPAddressResponse><NewExternalIPAddress>20.0.1.2</NewExternalIPAddress>"
+                + "</GetExternalIPAddressResponse></Body></e>"
+        case 3: "<e><Body><AddPortMappingResponse/></Body></e>"
+        case 4:
+            "<e><Body><AddAnyPortMappingResponse><NewReservedPort>\(choices.word())</NewReservedPort>"
+                + "</AddAnyPortMappingResponse></Body></e>"
+        default: "<e><errorCode>\(700 + Int(choices.byte() % 40))</errorCode></e>"
+        }
     }
 
     /// An answer to one of the requests over UDP.
@@ -139,7 +173,11 @@ private struct PortMapperFuzz {
                 bytes[4 + 4 * index + offset] = UInt8(truncatingIfNeeded: word >> UInt32(24 - 8 * offset))
             }
         }
-        bytes.replaceSubrange(56..<60, with: [20, 0, 1, 2])
+        if client.family == .v4 {
+            bytes.replaceSubrange(56..<60, with: [20, 0, 1, 2])
+        } else {
+            bytes.replaceSubrange(44..<60, with: client.bytes)
+        }
         return bytes
     }
 
@@ -150,12 +188,12 @@ private struct PortMapperFuzz {
             try require(!isOver, "nothing follows the end, as \(effect) does")
             switch effect {
             case .send(let bytes, let destination):
-                let isKnown = destination.address == Self.gateway.address || destination.port == 1900
+                let isKnown = destination.address == gateway.address || destination.port == 1900
                 try require(isKnown, "only the gateway and the group of devices are sent to")
                 if destination.port == 5351 { asked.append(bytes) }
                 if asked.count > 8 { asked.removeFirst() }
             case .connect(let id, let endpoint):
-                try require(endpoint.address == Self.gateway.address, "only the gateway is connected to")
+                try require(endpoint.address == gateway.address, "only the gateway is connected to")
                 connections.append(id)
             case .write(_, let id): try require(connections.contains(id), "only open connections are written to")
             case .close(let id): connections.removeAll { $0 == id }
