@@ -5,7 +5,7 @@ extension FuzzTarget {
         dhtPacket, dhtValue, dhtDiscovery, dhtState, dhtReassembly, valuePolicy, certificateChain, revocationList,
         sipMessage, sipFramer, sdp, mediaControl, profileCard, rtp, rtcp, callRequest, deviceAnnouncement,
         connectionRequest, trustRequest, instantMessage, accountArchive,
-        stunClient, turnClient, relayRace, natBehavior, localNames, portMapper, iceAgent, iceNetwork, dhtNode,
+        stunClient, turnClient, relayRace, natBehavior, localNames, ownNames, portMapper, iceAgent, iceNetwork, dhtNode,
         sipUserAgent, multiplexer, jitterBuffer, callMachine, hostilePeer,
     ]
 }

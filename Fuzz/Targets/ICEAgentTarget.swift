@@ -29,6 +29,9 @@ private struct ICEAgentFuzz {
     private var permissions: [(address: IPAddress, base: Endpoint)] = []
     private var names: [String] = []
     private var bases: [ICEAgent.Base] = []
+    /// Sockets opened for a search at random ports, and the base beside which more are wanted.
+    private var sockets: [Endpoint] = []
+    private var wanted: (base: Endpoint, count: Int)?
     private var isOver = false
 
     init(_ choices: Choices) {
@@ -52,11 +55,15 @@ private struct ICEAgentFuzz {
     }
 
     private mutating func step() throws(Finding) {
-        switch choices.byte() % 16 {
+        let choice = choices.byte()
+        switch choice % 16 {
         case 0: try receive(choices.bytes())
-        case 1: try receive(request())
+        case 1: try receive(request(), on: choice & 0x80 == 0 ? nil : sockets.last)
         case 2, 3: try receive(response())
-        case 4: try take(agent.start(remote: description(), at: now))
+        case 4:
+            var peer = ICEAgent.PeerOptions()
+            peer.probesRandomPorts = choice & 0x80 != 0
+            try take(agent.start(remote: description(), peer: peer, at: now))
         case 5: try take(agent.addRemoteCandidates(description().candidates, at: now))
         case 6: try take(agent.send(choices.bytes(), component: Int(choices.byte()), at: now))
         case 7: accept()
@@ -75,6 +82,7 @@ private struct ICEAgentFuzz {
                     ? agent.permitted(asked.address, on: asked.base, at: now)
                     : agent.permissionFailed(asked.address, on: asked.base, at: now))
         case 14: try name()
+        case 15 where choice & 0x80 != 0: try openSockets()
         default:
             if choices.byte() == 7 { try take(agent.close()) }
         }
@@ -117,8 +125,16 @@ private struct ICEAgentFuzz {
         }
     }
 
-    private mutating func receive(_ datagram: [UInt8]) throws(Finding) {
-        try take(agent.receive(datagram.span, on: Self.udp.endpoint, from: endpoint(), at: now))
+    private mutating func receive(_ datagram: [UInt8], on socket: Endpoint? = nil) throws(Finding) {
+        try take(agent.receive(datagram.span, on: socket ?? Self.udp.endpoint, from: endpoint(), at: now))
+    }
+
+    private mutating func openSockets() throws(Finding) {
+        guard let (base, count) = wanted else { return }
+        wanted = nil
+        let opened = (0..<min(count, Int(choices.byte()))).map { base.with(port: UInt16(3000 + $0)) }
+        sockets += opened
+        try take(agent.opened(opened, beside: base, at: now))
     }
 
     // MARK: What the peer sends
@@ -179,7 +195,8 @@ private struct ICEAgentFuzz {
             switch effect {
             case .send(let bytes, let base, _):
                 try require(
-                    bases.contains { $0.endpoint == base && $0.transport == .udp }, "datagrams leave from a base")
+                    bases.contains { $0.endpoint == base && $0.transport == .udp } || sockets.contains(base),
+                    "datagrams leave from a base")
                 remember(bytes)
             case .write(let bytes, let id):
                 try require(connections.contains(id), "only open connections are written to")
@@ -195,6 +212,8 @@ private struct ICEAgentFuzz {
             case .permit(let address, let base):
                 permissions.append((address, base))
                 if permissions.count > 8 { permissions.removeFirst() }
+            case .openSockets(let base, let count): wanted = (base, count)
+            case .closeSockets(let closed): sockets.removeAll { closed.contains($0) }
             case .resolve(let host):
                 names.append(host)
                 if names.count > 8 { names.removeFirst() }

@@ -57,3 +57,58 @@ extension FuzzTarget {
         try require(open.isEmpty && resolver.deadline == nil, "every name ends")
     }
 }
+
+extension FuzzTarget {
+    /// A responder with names of ours: what it says can be read, holds our addresses alone, and is bounded in number.
+    static let ownNames = FuzzTarget(name: "own-names") { bytes throws(Finding) in
+        var choices = Choices(bytes)
+        var responder = LocalNameResponder(random: .seeded(1))
+        var (now, names, answers) = (Instant.zero, [IPAddress: String](), 0)
+        func take(_ effects: [LocalNameResponder.Effect]) throws(Finding) {
+            for effect in effects {
+                switch effect {
+                case .tell(let bytes, let address):
+                    let told = try? DNSMessage(decoding: bytes)
+                    try require(told?.answers.map(\.address) == [address], "one address is told where it is")
+                    try require(told?.answers.first?.name == names[address].flatMap { DNSName($0) }, "under its name")
+                case .answer(let bytes, _):
+                    answers += 1
+                    let told = (try? DNSMessage(decoding: bytes))?.answers ?? []
+                    try require(!told.isEmpty && told.allSatisfy { names[$0.address] != nil }, "our names are told")
+                case .ignored: break
+                }
+            }
+        }
+        for _ in 0..<256 where !choices.isAtEnd {
+            let address = IPAddress.v4(0x0A00_0000 | UInt32(choices.byte() & 63))
+            let source = Endpoint(address, port: choices.byte() & 1 == 0 ? 5353 : 40_000)
+            switch choices.byte() & 7 {
+            case 0, 1:
+                let (name, effects) = responder.publish(address, at: now)
+                if let name { names[address] = name }
+                try require(names.count <= responder.configuration.nameLimit, "names are bounded")
+                try take(effects)
+            case 2:
+                try take(responder.withdraw(address))
+                names[address] = nil
+            case 3: try take(responder.receive(choices.bytes().span, from: source, at: now))
+            default:
+                guard let name = names[address].flatMap({ DNSName($0) }) else { break }
+                let (type, shape) = (choices.byte(), choices.byte())
+                let question = DNSMessage.Question(
+                    name, type: type & 1 == 0 ? UInt16(type) : 1, wantsUnicast: shape & 1 == 0)
+                let known = DNSMessage.Answer(name, address, lifetimeSeconds: UInt32(type))
+                let message = DNSMessage(questions: [question], answers: shape & 2 == 0 ? [] : [known])
+                try take(responder.receive(message.bytes.span, from: source, at: now))
+            }
+            let later = now.advanced(by: choices.duration())
+            try take(try pass(&responder, until: later))
+            // Every answer but those of this second was given in an earlier one.
+            let seconds = Int(Instant.zero.duration(to: later) / .seconds(1)) + 1
+            try require(answers <= responder.configuration.answerLimit * seconds, "answers to single hosts are bounded")
+            now = later
+        }
+        try take(responder.close())
+        try require(responder.deadline == nil, "the end is the end")
+    }
+}

@@ -91,8 +91,23 @@ public enum Interfaces {
 
     // MARK: What the kernel says
 
+    /// Whether a running interface has an address, be it one that is not to be used for anything new.
+    public static func hold(_ address: IPAddress) throws(Errno) -> Bool {
+        try running().contains { $0.endpoint.address == address }
+    }
+
     private static func all() throws(Errno) -> [Address] {
         let states = AddressState.read()
+        return try running().compactMap { address in
+            let state = states.first { $0.matches(address) }
+            guard state?.isUsable ?? true else { return nil }
+            var usable = address
+            usable.isTemporary = state?.isTemporary ?? false
+            return usable
+        }
+    }
+
+    private static func running() throws(Errno) -> [Address] {
         var list: UnsafeMutablePointer<ifaddrs>?
         // `list` is the C library's until it is freed below; nothing of it is kept.
         guard unsafe getifaddrs(&list) == 0 else { throw .last }
@@ -101,12 +116,7 @@ public enum Interfaces {
         var next = unsafe list
         while let entry = unsafe next?.pointee {
             unsafe next = entry.ifa_next
-            guard let address = unsafe Address(entry) else { continue }
-            let state = states.first { $0.matches(address) }
-            guard state?.isUsable ?? true else { continue }
-            var usable = address
-            usable.isTemporary = state?.isTemporary ?? false
-            addresses.append(usable)
+            if let address = unsafe Address(entry) { addresses.append(address) }
         }
         return addresses
     }

@@ -14,7 +14,8 @@ extension ICESession {
         public var usesUDP = true
         /// Whether TCP listeners are opened.
         public var usesTCP = false
-        /// The addresses sockets are bound to, best first; their ports are ignored. `nil` is those of the interfaces.
+        /// The addresses sockets are bound to, best first; their ports are ignored. `nil` is those of the interfaces, whose
+        /// changes the session then follows.
         public var addresses: [Endpoint]?
         /// The STUN servers each UDP socket asks for its address.
         public var stunServers: [Endpoint] = []
@@ -34,6 +35,9 @@ extension ICESession {
         public var patienceWithAddress = Duration.milliseconds(700)
         /// How long gathering may take; what turns up later is told by ``Handlers/found``.
         public var gatheringPatience = Duration.milliseconds(2_500)
+        /// Whether the peer is told names ending in `.local` instead of the host's addresses, which only a peer on one of our
+        /// links can look up: ``ICESession/namedCandidates`` beside ``ICESession/localDescription``.
+        public var namesHosts = false
         /// How many bytes each direction of a UDP socket may queue in the kernel, which may grant less; `nil` is its default.
         public var socketBuffer: Int?
 
@@ -51,6 +55,8 @@ extension ICESession {
         public var gathered: () -> Void = {}
         /// A candidate turned up after `gathered`, to be told to a peer that takes them late (RFC 8838).
         public var found: (Candidate) -> Void = { _ in }
+        /// A candidate told by name turned up after `gathered`; see ``ICESession/namedCandidates``.
+        public var named: (_ host: String, Candidate) -> Void = { _, _ in }
         /// Data of a component can be sent from now on.
         public var writable: (_ component: Int) -> Void = { _ in }
         /// A component has a pair, or a better one than before.

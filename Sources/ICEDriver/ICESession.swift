@@ -38,6 +38,8 @@ public final class ICESession {
         transports: (configuration.usesUDP ? [.udp] : []) + (configuration.usesTCP ? [.tcp] : []), in: surroundings,
         handlers: networkHandlers())
     private lazy var alarm = Alarm(on: loop) { [unowned self] in advance() }
+    /// Tells of changes of the network, where the session chose its addresses itself.
+    private var monitor: InterfaceMonitor?
     /// Once a name was to be resolved.
     private var names: LocalNames?
     private var waiting: [ICEAgent.Effect] = []
@@ -60,11 +62,13 @@ public final class ICESession {
         self.batch = batch
         self.configuration = configuration
         self.handlers = handlers
+        var agentConfiguration = configuration.agent
+        if configuration.namesHosts, agentConfiguration.policy == .all { agentConfiguration.policy = .noHost }
         let addresses = configuration.addresses
         surroundings = Surroundings(
             configuration, on: loop, batch: batch, addresses: { Self.usable(addresses ?? Self.localAddresses) })
         agent = ICEAgent(
-            configuration: configuration.agent, role: role, components: configuration.components, random: random)
+            configuration: agentConfiguration, role: role, components: configuration.components, random: random)
         sending = Array(repeating: nil, count: agent.components)
         isWritable = Array(repeating: false, count: agent.components)
         surroundings.distrusted = { [unowned self] _ in counters.distrustedServers += 1 }
@@ -86,6 +90,18 @@ public final class ICESession {
     /// What to tell the peer.
     public var localDescription: SessionDescription { agent.localDescription }
 
+    /// The host's candidates with names in place of their addresses, where ``Configuration/namesHosts`` is set: to be told
+    /// beside ``localDescription``, as ``Candidate/line(named:)`` for one. The names end with the session.
+    public var namedCandidates: [(host: String, candidate: Candidate)] {
+        guard configuration.namesHosts, configuration.agent.policy != .relayOnly else { return [] }
+        return agent.hostCandidates.compactMap { candidate in
+            guard !candidate.endpoint.address.isLoopback,
+                let host = localNames().publish(candidate.endpoint.address)
+            else { return nil }
+            return (host, candidate)
+        }
+    }
+
     /// Where the session stands.
     public var state: ICEAgent.State { agent.state }
 
@@ -96,6 +112,10 @@ public final class ICESession {
     public func gather() {
         guard !hasBegun, !isClosed else { return }
         hasBegun = true
+        if configuration.addresses == nil {
+            // Without news of the network, the session lasts as long as its addresses do.
+            monitor = try? InterfaceMonitor(on: loop) { [unowned self] in surroundings.networkChanged() }
+        }
         network.gather()
         setAlarm()
     }
@@ -105,6 +125,16 @@ public final class ICESession {
         guard !isClosed else { return }
         perform(agent.start(remote: remote, peer: peer, at: loop.now))
     }
+
+    /// Begins anew with other credentials, also after a failure (RFC 8445 §9): hand ``localDescription`` to the peer, and
+    /// ``connect(to:peer:)`` with its new one. Data travel on the former path until another one is found.
+    public func restart() {
+        guard !isClosed else { return }
+        perform(agent.restart(at: loop.now))
+    }
+
+    /// Whether a description the peer told later asks for a restart of ours before we connect to it.
+    public func isRestart(_ remote: SessionDescription) -> Bool { agent.isRestart(remote.credentials) }
 
     /// Takes a candidate line of the peer's description, or one it told later; a `.local` name in it is asked for on our
     /// links (RFC 6762), and other names are refused.
@@ -130,6 +160,7 @@ public final class ICESession {
 
     private func closeSockets() {
         alarm.set(nil)
+        monitor?.close()
         names?.close()
         network.close()
         surroundings.close()
@@ -234,6 +265,9 @@ public final class ICESession {
         case .completed: handlers.completed()
         case .lost(let component): lost(component)
         case .permit(let address, let base): network.permit(address, on: base)
+        case .openSockets(let base, let count):
+            perform(agent.opened(network.openSockets(count, beside: base), beside: base, at: loop.now))
+        case .closeSockets(let sockets): network.closeSockets(sockets)
         case .resolve(let host): resolve(host)
         case .failed(let failure):
             forgetRoutes()
@@ -242,14 +276,15 @@ public final class ICESession {
         }
     }
 
-    private func resolve(_ host: String) {
-        let asking =
-            names
-            ?? LocalNames(on: loop, batch: batch) { [unowned self] name, addresses in
-                perform(agent.resolved(name, to: addresses, at: loop.now))
-            }
-        names = asking
-        asking.resolve(host)
+    private func resolve(_ host: String) { localNames().resolve(host) }
+
+    private func localNames() -> LocalNames {
+        if let names { return names }
+        let names = LocalNames(on: loop, batch: batch) { [unowned self] name, addresses in
+            perform(agent.resolved(name, to: addresses, at: loop.now))
+        }
+        self.names = names
+        return names
     }
 
     private func send(_ bytes: [UInt8], from base: Endpoint, to peer: Endpoint) {
@@ -289,10 +324,13 @@ public final class ICESession {
 
     /// Takes up what was found, and tells of candidates that are found after the others were told.
     private func found(_ finding: ICEAgent.Finding) {
-        let known = agent.localCandidates
+        let (known, hosts) = (agent.localCandidates, agent.hostCandidates)
         perform(agent.take(finding, at: loop.now))
+        if case .gone(let base) = finding, configuration.namesHosts { names?.withdraw(base.endpoint.address) }
         guard network.hasGathered else { return }
         for candidate in agent.localCandidates where !known.contains(candidate) { handlers.found(candidate) }
+        guard configuration.namesHosts, case .base(let base) = finding, base.kind == .host else { return }
+        for (host, candidate) in namedCandidates where !hosts.contains(candidate) { handlers.named(host, candidate) }
     }
 
     private func networkHandlers() -> SessionNetwork.Handlers {

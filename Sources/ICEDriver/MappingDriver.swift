@@ -7,6 +7,8 @@ final class MappingDriver {
     private let loop: EventLoop
     private let socket: DatagramSocket
     private let client: Endpoint
+    /// Whom it speaks with.
+    let gateway: Endpoint
     private var mapper: PortMapper
     /// Who wants each mapping.
     private var owners: [PortMapper.MappingID: (PortMapping?) -> Void] = [:]
@@ -22,13 +24,14 @@ final class MappingDriver {
     }
 
     /// Begins to look for the ways the gateway can be asked in; `nil` where no socket can be had at our address.
-    init?(from client: Endpoint, gateway: IPAddress, on loop: EventLoop, batch: DatagramBatch) {
+    init?(from client: Endpoint, gateway: Endpoint, on loop: EventLoop, batch: DatagramBatch) {
         guard let socket = try? DatagramSocket(bindingTo: client.with(port: 0)) else { return nil }
         self.loop = loop
         self.socket = socket
         self.client = client.with(port: 0)
+        self.gateway = gateway
         began = loop.now
-        mapper = PortMapper(client: client.address, gateway: Endpoint(gateway, port: 0), random: .system)
+        mapper = PortMapper(client: client.address, gateway: gateway, random: .system)
         let received: (Span<UInt8>, Endpoint) -> Void = { [weak self] bytes, source in
             guard let self else { return }
             perform(mapper.receive(bytes, from: source, at: loop.now))

@@ -28,6 +28,8 @@ package final class NetworkCheck {
         package let relayed: [Endpoint]
         /// How long it took to get it: some round trips, and looking the name up.
         package let setUp: Duration
+        /// The round trip to the server; `nil` where no relay could be had.
+        package let roundTrip: Duration?
     }
 
     /// What was found out.
@@ -36,10 +38,13 @@ package final class NetworkCheck {
         package fileprivate(set) var families: [Family] = []
         /// A port that a gateway mapped, to be given back at once.
         package fileprivate(set) var mapping: PortMapping?
-        /// Whether there is a gateway that was asked.
-        package fileprivate(set) var hasGateway = false
-        /// The servers in the order they were given.
+        /// A hole in a gateway's firewall for IPv6, to be closed at once.
+        package fileprivate(set) var pinhole: PortMapping?
+        /// The TURN servers in the order they were given.
         package fileprivate(set) var relays: [Relay] = []
+        /// The STUN servers of the machine's families in the order they were given, and how long the quickest answer took;
+        /// `nil` where none came.
+        package fileprivate(set) var servers: [(endpoint: Endpoint, roundTrip: Duration?)] = []
     }
 
     /// A discovery with two sockets, for one family of the result.
@@ -64,7 +69,7 @@ package final class NetworkCheck {
     private var discoveries: [Discovery] = []
     private var relays: [RelayDriver] = []
     private var neighbours: [IPAddress.Family: (local: Endpoint, mapped: Endpoint?, sockets: SessionSockets)] = [:]
-    private var mapping: (driver: MappingDriver, id: PortMapper.MappingID)?
+    private var mappings: [(driver: MappingDriver, id: PortMapper.MappingID)] = []
     /// What is still waited for beside questions and discoveries.
     private var waits = 0
     private var hasTriedHairpins = false
@@ -83,7 +88,7 @@ package final class NetworkCheck {
         self.told = told
         loop.schedule(at: loop.now.advanced(by: Self.patience)) { [weak self] in self?.finish() }
         for family in IPAddress.Family.allCases { ask(in: family) }
-        askGateway()
+        for family in result.families { askGateway(of: family) }
         for server in surroundings.configuration.turnServers { ask(server) }
         finishIfDone()
     }
@@ -206,31 +211,31 @@ package final class NetworkCheck {
 
     // MARK: - Gateways and relays
 
-    private func askGateway() {
-        let drivers = surroundings.addresses().lazy.compactMap { self.surroundings.gateway(of: $0.address) }
-        guard let driver = drivers.first, let local = result.families.first(where: { $0.family == .v4 })?.local else {
-            return
-        }
-        result.hasGateway = true
+    private func askGateway(of family: Family) {
+        guard let driver = surroundings.gateway(of: family.local.address) else { return }
         waits += 1
         var isOpen = true
-        let id = driver.map(.udp, port: local.port) { [weak self] mapping in
+        let id = driver.map(.udp, port: family.local.port) { [weak self] mapping in
             guard let self, isOpen else { return }
             isOpen = false
-            result.mapping = mapping
+            if family.family == .v4 { result.mapping = mapping } else { result.pinhole = mapping }
             waitEnded()
         }
-        mapping = (driver, id)
+        mappings.append((driver, id))
     }
 
     private func ask(_ server: TURNServer) {
         let start = loop.now
         waits += 1
         var isOpen = true
+        weak var asked: RelayDriver?
         let settled: ([Endpoint]) -> Void = { [weak self] relayed in
             guard let self, isOpen else { return }
             isOpen = false
-            result.relays.append(Relay(server: server, relayed: relayed, setUp: start.duration(to: loop.now)))
+            result.relays.append(
+                Relay(
+                    server: server, relayed: relayed, setUp: start.duration(to: loop.now),
+                    roundTrip: asked?.roundTrip))
             waitEnded()
         }
         let relay = RelayDriver(
@@ -239,6 +244,7 @@ package final class NetworkCheck {
                 allocated: { settled($0.relayed) }, received: { _, _ in }, permitted: { _, _ in }, lost: { _ in },
                 failed: { settled([]) }))
         relays.append(relay)
+        asked = relay
         relay.start()
     }
 
@@ -264,16 +270,24 @@ package final class NetworkCheck {
         if deadlines.isEmpty, waits == 0 { finish() }
     }
 
+    private func servers() -> [(endpoint: Endpoint, roundTrip: Duration?)] {
+        surroundings.configuration.stunServers.compactMap { server in
+            guard let family = result.families.first(where: { $0.family == server.address.family }) else { return nil }
+            return (server, family.views.filter { $0.teller == server }.compactMap(\.roundTrip).min())
+        }
+    }
+
     private func finish() {
         guard let told else { return }
         self.told = nil
         alarm.set(nil)
         for opened in sockets { opened.close() }
         for relay in relays { relay.close() }
-        if let mapping { mapping.driver.unmap(mapping.id) }
+        for mapping in mappings { mapping.driver.unmap(mapping.id) }
         let order = surroundings.configuration.turnServers
         let place = { (relay: Relay) in order.firstIndex(of: relay.server) ?? order.count }
         result.relays.sort { place($0) < place($1) }
+        result.servers = servers()
         told(result)
     }
 }

@@ -18,28 +18,12 @@ final class Outlet {
         var sockets: SessionSockets.Handlers
     }
 
-    /// A question of one socket to one host.
-    private struct Question {
-        let base: Endpoint
-        var asked: any AddressQuestion
-    }
-
-    /// An address a base is seen at, and who says so; `nil` is a gateway.
-    private struct View {
-        let base: Endpoint
-        let teller: Endpoint?
-        var mapped: Endpoint
-    }
-
     let transport: ICEAgent.Base.Transport
-    private let surroundings: Surroundings
+    let surroundings: Surroundings
     private var owner: Owner?
     private(set) var bases: [Endpoint] = []
-    private var views: [View] = []
-    private var questions: [Question] = []
-    private var mappings: [(driver: MappingDriver, id: PortMapper.MappingID)] = []
-    /// Who is still to answer, once for each mapping.
-    private var awaitedGateways: [MappingDriver] = []
+    /// Sockets a session asked for beside them, known to nobody else.
+    private var furtherSockets: Set<Endpoint> = []
     private(set) var relay: RelayDriver?
     /// Where the TURN server sees our connections come from.
     private var seen: IPAddress?
@@ -47,8 +31,10 @@ final class Outlet {
     private var relayedConnections: [(id: TURNClient.ConnectionID, connection: ICEAgent.ConnectionID)] = []
     /// When others are asked again, while no session has the outlet.
     private var nextRound: Instant?
-    private var isClosed = false
+    private(set) var isClosed = false
     private lazy var sockets = SessionSockets(on: surroundings.loop, handlers: socketHandlers())
+    private lazy var inquiry = AddressInquiry(on: surroundings.loop, handlers: inquiryHandlers())
+    private lazy var ports = mappedPorts()
     private lazy var alarm = Alarm(on: surroundings.loop) { [weak self] in self?.advance() }
 
     init(_ transport: ICEAgent.Base.Transport, in surroundings: Surroundings) {
@@ -57,22 +43,18 @@ final class Outlet {
     }
 
     private var loop: EventLoop { surroundings.loop }
-    private var configuration: ICESession.Configuration { surroundings.configuration }
+    var configuration: ICESession.Configuration { surroundings.configuration }
+    private var opensSimultaneously: Bool { configuration.agent.opensSimultaneously }
 
     // MARK: - What is waited for
 
     /// Whether an answer of a server, or a relay, is still to come.
-    var awaitsServers: Bool { !questions.isEmpty || relay.map { !$0.isSettled } ?? false }
+    var awaitsServers: Bool { !inquiry.isIdle || relay.map { !$0.isSettled } ?? false }
     /// Until when a session that began at `start` waits for gateways; `nil` when all have answered.
-    func gatewayDeadline(since start: Instant) -> Instant? {
-        awaitedGateways.filter(surroundings.mayNeed)
-            .map { $0.deadline(since: start, patience: configuration.mappingPatience) }.max()
-    }
+    func gatewayDeadline(since start: Instant) -> Instant? { ports.deadline(since: start) }
     var hasRelay: Bool { relay.map { !$0.relayed.isEmpty } ?? false }
     /// Whether every socket that asked somebody has one answer at least.
-    var knowsAddresses: Bool {
-        questions.allSatisfy { question in views.contains { $0.base == question.base && $0.teller != nil } }
-    }
+    var knowsAddresses: Bool { inquiry.hasAnswers }
 
     // MARK: - Beginning and end
 
@@ -83,17 +65,28 @@ final class Outlet {
     }
 
     private func openSockets() {
-        for address in surroundings.addresses() {
-            let base =
-                switch transport {
-                case .udp:
-                    sockets.openDatagram(at: address, batch: surroundings.batch, buffer: configuration.socketBuffer)
-                case .tcp: sockets.openListener(at: address)
-                }
-            if let base { bases.append(base) }
-        }
+        for address in surroundings.addresses() { openSocket(at: address) }
         ask()
-        for base in bases { map(base) }
+        for base in bases { ports.map(base) }
+    }
+
+    func openSocket(at address: Endpoint) {
+        let base =
+            switch transport {
+            case .udp: sockets.openDatagram(at: address, batch: surroundings.batch, buffer: configuration.socketBuffer)
+            case .tcp: sockets.openListener(at: address, sharesPort: opensSimultaneously)
+            }
+        guard let base else { return }
+        bases.append(base)
+        owner?.found(.base(self.base(base)))
+    }
+
+    /// Closes the socket of a base, and tells the session that it is gone.
+    func close(_ base: Endpoint) {
+        bases.removeAll { $0 == base }
+        inquiry.forget(base)
+        owner?.found(.gone(self.base(base)))
+        sockets.close(base, transport)
     }
 
     /// Gives the outlet to a session, which is told at once what is known.
@@ -101,7 +94,7 @@ final class Outlet {
         self.owner = owner
         nextRound = nil
         for base in bases { owner.found(.base(self.base(base))) }
-        for view in views { owner.found(.mapped(view.mapped, base: base(view.base))) }
+        for view in inquiry.views { owner.found(finding(view)) }
         for relayed in relay?.relayed ?? [] { owner.found(.base(relayedBase(relayed))) }
         tellSeen()
         setAlarm()
@@ -120,8 +113,9 @@ final class Outlet {
         alarm.set(nil)
         sockets.close()
         relay?.close()
-        for mapping in mappings { mapping.driver.unmap(mapping.id) }
-        (relay, mappings, questions, relayedConnections) = (nil, [], [], [])
+        ports.close()
+        inquiry.close()
+        (relay, relayedConnections) = (nil, [])
     }
 
     private func base(_ endpoint: Endpoint) -> ICEAgent.Base {
@@ -135,101 +129,98 @@ final class Outlet {
     // MARK: - Addresses
 
     /// Asks servers and other hosts about every socket.
-    private func ask() {
-        guard transport == .udp else { return }
+    func ask() {
+        guard transport == .udp else { return askConnected() }
         for base in bases where !base.address.isLinkLocal {
-            for question in surroundings.questions(about: base) {
-                questions.append(Question(base: base, asked: question))
-                let index = questions.count - 1
-                perform(questions[index].asked.start(at: loop.now), base: base, host: question.host)
-            }
+            inquiry.ask(surroundings.questions(about: base), about: base)
         }
         setAlarm()
     }
 
+    /// Has each listener that may open connections from its port ask the servers it is not connected to.
+    private func askConnected() {
+        guard opensSimultaneously else { return }
+        for base in bases where !base.address.isLinkLocal {
+            inquiry.ask(overTCP: surroundings.connectedQuestions(about: base), about: base)
+        }
+    }
+
     /// Asks about the sockets again if nobody is asked and some have no answer.
     func askIfUnknown() {
-        let isUnknown = bases.contains { base in !views.contains { $0.base == base && $0.teller != nil } }
-        if isUnknown, questions.isEmpty { ask() }
+        if inquiry.isIdle, bases.contains(where: { !inquiry.isKnown($0) }) { ask() }
     }
 
-    private func perform(_ effects: [BindingRequest.Effect], base: Endpoint, host: Endpoint) {
-        for effect in effects {
-            switch effect {
-            case .send(let bytes, let host): sockets.send(bytes, from: base, to: host)
-            case .answered(let mapped, _): learn(mapped, of: base, from: host)
-            case .failed: views.removeAll { $0.base == base && $0.teller == host }
-            case .ignored: break
-            }
-        }
+    private func inquiryHandlers() -> AddressInquiry.Handlers {
+        // Both end with the outlet; weak references would slow down every packet.
+        AddressInquiry.Handlers(
+            send: { [unowned self] bytes, base, host in sockets.send(bytes, from: base, to: host) },
+            learned: { [unowned self] view in owner?.found(finding(view)) },
+            progressed: { [unowned self] in owner?.progressed() })
     }
 
-    private func learn(_ mapped: Endpoint, of base: Endpoint, from teller: Endpoint?) {
-        if let index = views.firstIndex(where: { $0.base == base && $0.teller == teller }) {
-            guard views[index].mapped != mapped else { return }
-            views[index].mapped = mapped
-        } else {
-            views.append(View(base: base, teller: teller, mapped: mapped))
-        }
-        owner?.found(.mapped(mapped, base: self.base(base)))
+    /// What a view tells a session. A server that a listener asked over TCP has seen a connection; the gateway maps for all.
+    private func finding(_ view: AddressInquiry.View) -> ICEAgent.Finding {
+        let base = base(view.base)
+        return transport == .tcp && view.teller != nil
+            ? .seenFromPort(view.mapped, base: base) : .mapped(view.mapped, base: base)
     }
 
-    /// Takes a datagram if it answers one of the questions.
+    private func mappedPorts() -> MappedPorts {
+        MappedPorts(
+            transport == .udp ? .udp : .tcp, in: surroundings,
+            mapped: { [weak self] external, base in self?.inquiry.learn(external, of: base, from: nil) },
+            progressed: { [weak self] in self?.owner?.progressed() })
+    }
+
+    /// Takes a datagram if it answers somebody who was asked.
     private func answers(_ bytes: Span<UInt8>, on base: Endpoint, from source: Endpoint) -> Bool {
-        for index in questions.indices where questions[index].base == base && questions[index].asked.host == source {
-            let effects = questions[index].asked.receive(bytes, from: source, at: loop.now)
-            if case .ignored? = effects.first { continue }
-            questions.removeAll { $0.asked.deadline == nil }
-            perform(effects, base: base, host: source)
-            setAlarm()
-            owner?.progressed()
-            return true
-        }
-        return false
+        guard inquiry.takes(bytes, on: base, from: source) else { return false }
+        setAlarm()
+        owner?.progressed()
+        return true
     }
 
     // MARK: - Time
 
     private func setAlarm() {
         guard !isClosed else { return }
-        alarm.set(([nextRound] + questions.map(\.asked.deadline)).compactMap(\.self).min())
+        alarm.set([nextRound, inquiry.deadline].compactMap(\.self).min())
     }
 
     private func advance() {
         let now = loop.now
-        for index in questions.indices {
-            let (base, host) = (questions[index].base, questions[index].asked.host)
-            perform(questions[index].asked.advance(to: now), base: base, host: host)
-        }
-        questions.removeAll { $0.asked.deadline == nil }
+        inquiry.advance()
         if let nextRound, nextRound <= now {
             self.nextRound = now.advanced(by: surroundings.upkeepInterval)
-            if questions.isEmpty { ask() }
+            if inquiry.isIdle { ask() }
         }
         setAlarm()
         owner?.progressed()
     }
 
-    // MARK: - Gateways
+    // MARK: - Changes of the network
 
-    /// Has the gateway map a port to a socket. One that is itself translated leads nowhere, and others tell the rest.
-    private func map(_ base: Endpoint) {
-        guard let driver = surroundings.gateway(of: base.address), surroundings.mayNeed(driver) else { return }
-        awaitedGateways.append(driver)
-        var isOpen = true
-        let id = driver.map(transport == .udp ? .udp : .tcp, port: base.port) { [weak self] mapping in
-            guard let self, !isClosed else { return }
-            if isOpen, let index = awaitedGateways.firstIndex(where: { $0 === driver }) {
-                awaitedGateways.remove(at: index)
-            }
-            isOpen = false
-            if let mapping, !mapping.isBehindAnotherNAT { learn(mapping.external, of: base, from: nil) }
-            owner?.progressed()
-        }
-        mappings.append((driver, id))
+    /// Has ports mapped by the gateways there are now, and forgets what others mapped.
+    func renewMappings() {
+        for base in ports.renew(for: bases) { inquiry.forgetGateway(of: base) }
+    }
+
+    /// Lets the owner see whether what it waits for has come.
+    func progressed() {
+        setAlarm()
+        owner?.progressed()
     }
 
     // MARK: - The relay
+
+    /// Takes another relay where the one there was, or was looked for, is out of reach.
+    func renewRelay() {
+        guard let relay, relay.isStranded else { return }
+        for endpoint in relay.relayed { owner?.found(.gone(relayedBase(endpoint))) }
+        relay.close()
+        (relayedConnections, seen) = ([], nil)
+        startRelay()
+    }
 
     /// Asks TURN servers for a relay.
     private func startRelay() {
@@ -340,6 +331,21 @@ final class Outlet {
         if relays(base) { relay?.send(bytes, to: peer) } else { sockets.send(bytes, from: base, to: peer) }
     }
 
+    /// Whether a socket of ours is bound there.
+    func isBound(to base: Endpoint) -> Bool { bases.contains(base) || furtherSockets.contains(base) }
+
+    /// Opens further UDP sockets at the address of a base, as many as can be had.
+    func openSockets(_ count: Int, beside base: Endpoint) -> [Endpoint] {
+        let opened = (0..<count).compactMap { _ in sockets.openDatagram(at: base, batch: surroundings.batch) }
+        furtherSockets.formUnion(opened)
+        return opened
+    }
+
+    /// Closes such sockets.
+    func closeSockets(_ closed: [Endpoint]) {
+        for base in closed where furtherSockets.remove(base) != nil { sockets.closeDatagram(at: base) }
+    }
+
     func datagramSocket(at base: Endpoint) -> DatagramSocket? { sockets.datagramSocket(at: base) }
 
     func connect(_ connection: ICEAgent.ConnectionID, from base: Endpoint, to peer: Endpoint) {
@@ -361,7 +367,7 @@ final class Outlet {
         SessionSockets.Handlers(
             // The sockets end with the outlet; a weak reference would slow down every packet.
             datagram: { [unowned self] bytes, base, peer in
-                guard questions.isEmpty || !answers(bytes, on: base, from: peer) else { return }
+                guard inquiry.isIdle || !answers(bytes, on: base, from: peer) else { return }
                 owner?.sockets.datagram(bytes, base, peer)
             },
             accept: { [weak self] base, peer in self?.owner?.sockets.accept(base, peer) },

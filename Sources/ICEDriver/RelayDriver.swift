@@ -47,6 +47,8 @@ final class RelayDriver {
     private var legs: [RelayRace.LegID: (place: Place, leg: Leg)] = [:]
     /// The server of the relay in use.
     private var place: Place?
+    /// The address of ours that led there when the relay was taken.
+    private var source: IPAddress?
     /// Connections to that server which become ones to peers (RFC 6062).
     var connections: [TURNClient.ConnectionID: ServerStream] = [:]
     private let trust: ServerTrust
@@ -60,6 +62,9 @@ final class RelayDriver {
         guard let self else { return }
         perform(race.advance(to: loop.now))
     }
+
+    /// The round trip to the server of the relay in use.
+    var roundTrip: Duration? { race.roundTrip }
 
     /// Whether a relay stands, or none can be had.
     private(set) var isSettled = false
@@ -97,6 +102,13 @@ final class RelayDriver {
     }
 
     func start() { perform(race.start(at: loop.now)) }
+
+    /// Whether, after a change of the network, there is no relay that could still be spoken with: servers know us by the
+    /// address we have had (RFC 8656 §5).
+    var isStranded: Bool {
+        guard let place, !relayed.isEmpty else { return true }
+        return source != (try? Interfaces.source(towards: place.endpoint))
+    }
 
     /// Lets a peer's address through.
     func permit(_ address: IPAddress) { perform(race.permit(address, at: loop.now)) }
@@ -151,6 +163,7 @@ final class RelayDriver {
             isSettled = true
             relayed = allocation.relayed
             place = legs[id]?.place
+            source = place.flatMap { try? Interfaces.source(towards: $0.endpoint) }
             if !isClosing { handlers.allocated(allocation) }
         case .relay(let effect): perform(effect)
         case .lost:

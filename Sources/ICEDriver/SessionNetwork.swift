@@ -87,7 +87,7 @@ package final class SessionNetwork {
         switch finding {
         case .base(let base): places[base.endpoint] = places[base.endpoint] ?? place
         case .gone(let base): if places[base.endpoint] == place { places[base.endpoint] = nil }
-        case .mapped, .seen, .permitted, .refused: break
+        case .mapped, .seen, .seenFromPort, .permitted, .refused: break
         }
     }
 
@@ -134,6 +134,20 @@ package final class SessionNetwork {
             return handlers.found(.refused(address, on: base))
         }
         outlet.relay?.permit(address)
+    }
+
+    /// Opens further UDP sockets at the address of a base, as many as can be had; nobody is asked about them.
+    func openSockets(_ count: Int, beside base: Endpoint) -> [Endpoint] {
+        guard let place = places[base] else { return [] }
+        let opened = outlets[place].outlet.openSockets(count, beside: base)
+        for socket in opened { places[socket] = place }
+        return opened
+    }
+
+    /// Closes such sockets.
+    func closeSockets(_ sockets: [Endpoint]) {
+        for (_, outlet) in outlets { outlet.closeSockets(sockets) }
+        for socket in sockets { places[socket] = nil }
     }
 
     /// Data will travel on this path: over a relay from now on with four bytes instead of 36 a packet (RFC 8656 §12.4).
@@ -184,6 +198,7 @@ extension ICEAgent.Finding {
         case .base(let base): .base(placed(base))
         case .mapped(let mapped, let base): .mapped(mapped, base: placed(base))
         case .seen(let address, let base): .seen(address, base: placed(base))
+        case .seenFromPort(let mapped, let base): .seenFromPort(mapped, base: placed(base))
         case .gone(let base): .gone(placed(base))
         case .permitted, .refused: self
         }

@@ -65,16 +65,24 @@ package final class SessionSockets {
         return base
     }
 
+    /// Closes the UDP socket bound to `base`.
+    func closeDatagram(at base: Endpoint) { datagramSockets.removeValue(forKey: base)?.close() }
+
     /// Listens on a free port of an address; `nil` where that is not possible.
-    package func openListener(at address: Endpoint) -> Endpoint? {
+    ///
+    /// - Parameter sharesPort: whether connections may be opened from that very port.
+    package func openListener(at address: Endpoint, sharesPort: Bool = false) -> Endpoint? {
+        var configuration = StreamListener.Configuration()
+        configuration.sharesPort = sharesPort
         var base: Endpoint?
         let accepted: (StreamSocket) -> Void = { [weak self] stream in
             guard let self, let base, let connection = handlers.accept(base, stream.remoteEndpoint) else { return }
             keep(stream, as: connection)
         }
-        guard let listener = try? StreamListener(bindingTo: address.with(port: 0), on: loop, accepted: accepted) else {
-            return nil
-        }
+        guard
+            let listener = try? StreamListener(
+                bindingTo: address.with(port: 0), on: loop, configuration: configuration, accepted: accepted)
+        else { return nil }
         base = listener.localEndpoint
         listeners.append(listener)
         return base
@@ -91,9 +99,14 @@ package final class SessionSockets {
     /// The socket bound to `base`, for those who send much.
     package func datagramSocket(at base: Endpoint) -> DatagramSocket? { datagramSockets[base] }
 
-    /// Opens a connection from the address of `base`.
+    /// Opens a connection from the address of `base`, and from its port unless that is 0: the listener's, which must share
+    /// it (RFC 6544 §10.1). There the kernel refuses a second connection to the same peer, and ends the first one where the
+    /// peer's attempt does not cross ours; both are told as a loss.
     package func connect(_ connection: ICEAgent.ConnectionID, from base: Endpoint, to peer: Endpoint) {
-        guard let stream = try? StreamSocket(connectingTo: peer, from: base, on: loop) else {
+        var configuration = StreamSocket.Configuration()
+        configuration.sharesPort = base.port != 0
+        guard let stream = try? StreamSocket(connectingTo: peer, from: base, on: loop, configuration: configuration)
+        else {
             return drop(connection)
         }
         keep(stream, as: connection)
@@ -108,6 +121,16 @@ package final class SessionSockets {
     /// Closes a connection.
     package func disconnect(_ connection: ICEAgent.ConnectionID) {
         streams.removeValue(forKey: connection)?.close()
+    }
+
+    /// Closes the socket or listener bound to `base`, whose address is gone. Connections are the session's to close.
+    func close(_ base: Endpoint, _ transport: ICEAgent.Base.Transport) {
+        switch transport {
+        case .udp: datagramSockets.removeValue(forKey: base)?.close()
+        case .tcp:
+            for listener in listeners where listener.localEndpoint == base { listener.close() }
+            listeners.removeAll { $0.localEndpoint == base }
+        }
     }
 
     /// Closes every socket.

@@ -117,6 +117,12 @@ extension VirtualNetwork {
             .relayed(bytes, side: relay.side, base: target, from: source), after: random.duration(in: delay))
     }
 
+    mutating func openSockets(_ count: Int, beside base: Endpoint, _ side: Int) {
+        let opened = (0..<count).map { base.with(port: UInt16(10_000 + $0)) }
+        sockets[side].formUnion(opened)
+        schedule(.opened(side: side, opened, beside: base), after: .milliseconds(1))
+    }
+
     mutating func answerPermission(_ side: Int, _ address: IPAddress, _ base: Endpoint) {
         guard let index = relays.firstIndex(where: { $0.side == side && $0.endpoint == base }) else { return }
         guard !relays[index].refuses else {

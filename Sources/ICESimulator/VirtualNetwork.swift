@@ -17,6 +17,7 @@ package struct VirtualNetwork {
         case datagram([UInt8], from: Endpoint, to: Endpoint, network: Int?)
         case relayed([UInt8], side: Int, base: Endpoint, from: Endpoint)
         case permission(side: Int, IPAddress, on: Endpoint)
+        case opened(side: Int, [Endpoint], beside: Endpoint)
         case knock(End, from: Endpoint, to: Endpoint, network: Int?)
         case connected(side: Int, ICEAgent.ConnectionID, local: Endpoint)
         case bytes(side: Int, ICEAgent.ConnectionID, [UInt8])
@@ -49,6 +50,8 @@ package struct VirtualNetwork {
     package private(set) var log: [[ICEAgent.Effect]] = [[], []]
     /// Datagrams that are no STUN, per side.
     package internal(set) var data: [[[UInt8]]] = [[], []]
+    /// Sockets that were opened for a search at random ports and not closed, per side.
+    package internal(set) var sockets: [Set<Endpoint>] = [[], []]
     package internal(set) var connects = 0
     package internal(set) var sent = [0, 0]
     /// What an agent did that no agent may do.
@@ -211,6 +214,8 @@ package struct VirtualNetwork {
             case .disconnect(let id): disconnect(End(side: side, id: id))
             case .permit(let address, let base):
                 schedule(.permission(side: side, address, on: base), after: random.duration(in: delay) * 2)
+            case .openSockets(let base, let count): openSockets(count, beside: base, side)
+            case .closeSockets(let closed): sockets[side].subtract(closed)
             case .received, .selected, .completed, .lost, .resolve, .failed, .ignored: break
             }
         }
@@ -221,6 +226,8 @@ package struct VirtualNetwork {
         case .datagram(let bytes, let from, let to, let network): arrive(bytes, from, to, network)
         case .relayed(let bytes, let side, let base, let from): receive(bytes, side: side, on: base, from: from)
         case .permission(let side, let address, let base): answerPermission(side, address, base)
+        case .opened(let side, let opened, let base):
+            perform(agents[side].opened(opened, beside: base, at: now), side)
         case .knock(let end, let from, let to, let network): knock(end, from, to, network)
         case .connected(let side, let id, let local):
             perform(agents[side].connected(id, local: local, at: now), side)

@@ -34,21 +34,42 @@ struct NetworkCheckCommand: AsyncParsableCommand {
         output.printer.event(
             "port-mapping", [("available", .flag(report.mappedAddress != nil))] + method + mapped,
             line: "router: " + Self.words(for: report))
-        for relay in report.relays {
-            let time = relay.setUp.milliseconds
+        if report.families.contains(where: { $0.family == .v6 }) {
+            let opening = report.firewallOpening.map { [("method", Printer.Fact.text($0.name))] } ?? []
             output.printer.event(
-                "relay",
-                [
-                    ("server", .text(relay.server)), ("transport", .text(relay.transport.name)),
-                    ("usable", .flag(relay.isUsable)), ("setUpMs", .number(time)),
-                ],
-                line: "relay \(relay.server) over \(relay.transport.name): "
-                    + (relay.isUsable ? "ready after \(Int(time.rounded())) ms" : "not to be had"))
+                "firewall", [("opens", .flag(report.firewallOpening != nil))] + opening,
+                line: "router: "
+                    + (report.firewallOpening.map { "lets IPv6 in on request, by \($0.name)" }
+                        ?? "opens no firewall for IPv6"))
         }
+        for server in report.servers { show(server) }
+        for relay in report.relays { show(relay) }
         let hasRelay = report.relays.contains(where: \.isUsable)
         output.printer.event(
             "outlook", [("calls", .text(report.outlook.rawValue)), ("relay", .flag(hasRelay))],
             line: report.outlook.line(hasRelay: hasRelay))
+    }
+
+    private func show(_ server: NetworkReport.STUNServer) {
+        let time = server.roundTrip.map { [("roundTripMs", Printer.Fact.number($0.milliseconds))] } ?? []
+        output.printer.event(
+            "stun",
+            [("server", .text(server.endpoint.description)), ("answers", .flag(server.roundTrip != nil))] + time,
+            line: "STUN server \(server.endpoint): "
+                + (server.roundTrip.map { "answers in \($0.rounded) ms" } ?? "does not answer"))
+    }
+
+    private func show(_ relay: NetworkReport.Relay) {
+        let time = relay.roundTrip.map { [("roundTripMs", Printer.Fact.number($0.milliseconds))] } ?? []
+        let distance = relay.roundTrip.map { ", answers in \($0.rounded) ms" } ?? ""
+        output.printer.event(
+            "relay",
+            [
+                ("server", .text(relay.server)), ("transport", .text(relay.transport.name)),
+                ("usable", .flag(relay.isUsable)), ("setUpMs", .number(relay.setUp.milliseconds)),
+            ] + time,
+            line: "relay \(relay.server) over \(relay.transport.name): "
+                + (relay.isUsable ? "ready after \(relay.setUp.rounded) ms\(distance)" : "not to be had"))
     }
 
     private static func words(for report: NetworkReport) -> String {
@@ -86,6 +107,13 @@ struct NetworkCheckCommand: AsyncParsableCommand {
         output.printer.event(
             "address", facts,
             line: "\(family.family.name) \(family.local.address): \(words.joined(separator: ", "))")
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, or tenths below ten.
+    fileprivate var rounded: String {
+        milliseconds < 10 ? "\((milliseconds * 10).rounded() / 10)" : "\(Int(milliseconds.rounded()))"
     }
 }
 

@@ -7,14 +7,13 @@ extension DHT {
         guard node.id != nodeID, node.id != .zero else { return }
         let family = node.endpoint.address.family
         if how > .named { networks[family].silence.end() }
+        if !isClient, isNoNews(node, how, at: now) { return }
         let known = networks[family].nodes[node.id]
         guard !isClient else {
             // A client is known only as long as we ask it something; others shall not hear of it.
             if how == .replied, known != nil { note(node, how, at: now) }
             return
         }
-        // Most of what others name is known already, where they say.
-        if how == .named, let known, known.endpoint == node.endpoint { return }
         if known == nil { guard insertNode(node, at: now) else { return } }
         guard isAt(node.endpoint, node.id, how, at: now) else { return }
         note(node, how, at: now)
@@ -26,15 +25,22 @@ extension DHT {
         if known == nil || known?.isExpired == true && how > .named { offerToSearches(node, at: now) }
     }
 
+    /// Takes note of a node that is known, lives, and is where it was, as nearly all that send something or are named.
+    private mutating func isNoNews(_ node: KnownNode, _ how: Acquaintance, at now: Instant) -> Bool {
+        let family = node.endpoint.address.family
+        guard let position = networks[family].nodes.position(of: node) else { return false }
+        guard how > .named else { return true }
+        guard networks[family].nodes.nodes[position].isLiving, networks[family].status == .connected,
+            networks[family].table.isMember(node.id, isReply: how == .replied, at: now)
+        else { return false }
+        networks[family].nodes.update(at: position) { $0.wasHeard(isReply: how == .replied, at: now) }
+        return true
+    }
+
     private mutating func note(_ node: KnownNode, _ how: Acquaintance, at now: Instant) {
         guard how > .named else { return }
-        networks[node.endpoint.address.family].nodes.update(node.id) { known in
-            known.heard = now
-            known.isExpired = false
-            guard how == .replied else { return }
-            known.replied = now
-            known.isSlow = false
-            known.contender = nil
+        networks[node.endpoint.address.family].nodes.update(node.id) {
+            $0.wasHeard(isReply: how == .replied, at: now)
         }
     }
 

@@ -87,8 +87,10 @@ extension DHT {
             .map { CompactNode(id: $0.id, endpoint: $0.endpoint) }
     }
 
-    mutating func answer(_ reply: Reply, _ transaction: UInt32, to source: Endpoint) {
-        send(frame(transaction).encode(reply), to: source)
+    mutating func answer(
+        _ reply: Reply, stored: [Storage.Entry] = [], _ transaction: UInt32, to source: Endpoint
+    ) {
+        send(frame(transaction).encode(reply, stored), to: source)
     }
 
     @discardableResult
@@ -117,6 +119,7 @@ extension DHT {
             matching.removeSubrange(index...)
             break
         }
+        if travelInside(matching) { return answer(reply, stored: matching, transaction, to: source) }
         let (items, fragments) = layout(matching)
         reply.values = items
         answer(reply, transaction, to: source)

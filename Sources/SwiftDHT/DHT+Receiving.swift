@@ -207,6 +207,8 @@ extension DHT {
     private mutating func learn(
         _ nodes: ArraySlice<CompactNode>, for search: SearchKey?, from source: Endpoint, at now: Instant
     ) {
+        // Most answers name nodes that the search has already.
+        let asker = search.flatMap { searches[$0] }
         for node in nodes {
             var endpoint = node.endpoint
             if endpoint.address.isLoopback, endpoint.address.family == source.address.family {
@@ -216,7 +218,9 @@ extension DHT {
                 continue
             }
             let family = endpoint.address.family
-            learn(KnownNode(id: node.id, endpoint: endpoint), .named, isClient: false, at: now)
+            let named = KnownNode(id: node.id, endpoint: endpoint)
+            learn(named, .named, isClient: false, at: now)
+            if let asker, asker.holds(named) { continue }
             guard let known = networks[family].nodes[node.id], !known.isExpired else { continue }
             guard let search else {
                 // The answer looks after a bucket: a newcomer that finds room there is asked whether it lives.

@@ -110,13 +110,17 @@ extension DHT {
         }
     }
 
+    /// Whether stored values are few and small enough for one message.
+    func travelInside(_ entries: [Storage.Entry]) -> Bool {
+        guard entries.count < configuration.inlineCountLimit else { return false }
+        var total = 0
+        for index in entries.indices { total += entries.span[index].packedSize }
+        return total < configuration.inlineLimit
+    }
+
     /// How stored values travel: inside the message, or announced by size and followed by fragments.
     func layout(_ entries: [Storage.Entry]) -> (items: [ValueItem], fragments: [[UInt8]]) {
-        let total = entries.reduce(0) { $0 + $1.packedSize }
-        if total < configuration.inlineLimit, entries.count < configuration.inlineCountLimit {
-            // By position: copies of entries cost more than what is wanted of them.
-            return (entries.indices.map { .whole(entries[$0].value) }, [])
-        }
+        if travelInside(entries) { return (entries.map { .whole($0.value) }, []) }
         return (entries.map { .announced($0.packedSize) }, entries.map(\.value.packed))
     }
 

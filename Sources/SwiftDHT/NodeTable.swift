@@ -28,6 +28,18 @@ struct NodeTable: Sendable {
         return index < nodes.count && nodes[index].id == id ? nodes[index] : nil
     }
 
+    /// The position of a node that is known to be where `node` says; valid until the next node is added or removed.
+    func position(of node: KnownNode) -> Int? {
+        let index = position(of: node.id)
+        guard index < nodes.count, nodes[index].id == node.id, nodes[index].endpoint == node.endpoint else {
+            return nil
+        }
+        return index
+    }
+
+    /// Changes the node at a position in place, all but its endpoint.
+    mutating func update(at position: Int, _ change: (inout RemoteNode) -> Void) { change(&nodes[position]) }
+
     /// Changes the node `id` in place, all but its endpoint; does nothing when it is unknown.
     mutating func update(_ id: NodeID, _ change: (inout RemoteNode) -> Void) {
         let index = position(of: id)

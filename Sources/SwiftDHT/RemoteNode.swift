@@ -37,6 +37,8 @@ struct RemoteNode: Sendable {
     var tellsPorts = false
     /// The last request to it that is not answered; those before it are linked there, so that a node owns no memory.
     var lastRequest: UInt32?
+    /// Whether it answered a request of ours and was not found silent since.
+    var isLiving: Bool { replied != nil && !isExpired }
     /// Whether it owes no answer.
     var isIdle: Bool { lastRequest == nil }
 
@@ -49,6 +51,16 @@ struct RemoteNode: Sendable {
     mutating func move(to endpoint: Endpoint) { (self.endpoint, contender) = (endpoint, nil) }
 
     var known: KnownNode { KnownNode(id: id, endpoint: endpoint) }
+
+    /// Notes that it sent something, or answered.
+    mutating func wasHeard(isReply: Bool, at now: Instant) {
+        heard = now
+        isExpired = false
+        guard isReply else { return }
+        replied = now
+        isSlow = false
+        contender = nil
+    }
 
     /// Whether the node may be listed to others.
     func isGood(_ configuration: Configuration, at now: Instant) -> Bool {

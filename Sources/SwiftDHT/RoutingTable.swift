@@ -29,9 +29,8 @@ struct RoutingTable: Sendable {
     mutating func insert(
         _ node: KnownNode, own: NodeID, isReply: Bool, nodes: NodeTable, configuration: Configuration, at now: Instant
     ) -> Insertion {
+        guard !isMember(node.id, isReply: isReply, at: now) else { return .present }
         let index = bucketIndex(of: node.id)
-        if isReply { buckets[index].refreshed = now }
-        guard !buckets[index].members.contains(node.id) else { return .present }
         guard !isCrowded(buckets[index], around: node, nodes: nodes, configuration: configuration) else {
             return .refused
         }
@@ -53,6 +52,13 @@ struct RoutingTable: Sendable {
         buckets[index].candidate = node
         guard let doubtful, nodes[doubtful]?.isIdle == true else { return .refused }
         return .questioned(doubtful)
+    }
+
+    /// Whether `id` is a member of its bucket; `isReply` says that it just answered us.
+    mutating func isMember(_ id: NodeID, isReply: Bool, at now: Instant) -> Bool {
+        let index = bucketIndex(of: id)
+        if isReply { buckets[index].refreshed = now }
+        return buckets[index].members.contains(id)
     }
 
     /// Whether the address prefix of `node` has as many members of the bucket as one party may have.

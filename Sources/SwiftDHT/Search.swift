@@ -79,6 +79,12 @@ struct Search: Sendable {
         return index < nodes.count && nodes[index].id == id ? index : nil
     }
 
+    /// Whether a node is there already, as it is named, and not known to be dead.
+    func holds(_ node: KnownNode) -> Bool {
+        guard let index = index(of: node.id) else { return false }
+        return nodes[index].endpoint == node.endpoint && !nodes[index].isExpired
+    }
+
     /// Adds a node, or learns that it moved or came back. Returns whom it displaced: the farthest when there are too
     /// many in all, of an address prefix, or of those that are closer than a network of `size` nodes explains.
     ///

@@ -71,11 +71,17 @@ extension Candidate {
         return line + tcpSuffix
     }
 
+    /// The bare form with a name in place of the address, for peers that look names up on the link they share with us.
+    public func line(named host: String) -> String {
+        fields(transport: transport.isTCP ? "TCP" : "UDP", address: host) + tcpSuffix
+    }
+
     /// The bare form Jami writes and reads: no prefix and, as its reader would lose the `tcptype`, no related address.
     public var jamiLine: String { fields(transport: transport.isTCP ? "TCP" : "UDP") + tcpSuffix }
 
-    private func fields(transport: String) -> String {
-        "\(foundation) \(component) \(transport) \(priority) \(endpoint.address) \(endpoint.port) typ \(kind.token)"
+    private func fields(transport: String, address: String? = nil) -> String {
+        let address = address ?? "\(endpoint.address)"
+        return "\(foundation) \(component) \(transport) \(priority) \(address) \(endpoint.port) typ \(kind.token)"
     }
 
     private var tcpSuffix: String {

@@ -11,8 +11,10 @@ struct CandidatePair: Hashable, Sendable {
         case failed
     }
 
-    /// Pairs of equal foundations are checked one after the other.
+    /// Pairs of equal foundations are checked one after the other; a connection that is slow to be refused keeps none waiting
+    /// that is opened in another way.
     struct Group: Hashable, Sendable {
+        let transport: Candidate.Transport
         let local: Foundation
         let remote: Foundation
     }
@@ -27,7 +29,10 @@ struct CandidatePair: Hashable, Sendable {
     var connection: ICEAgent.ConnectionID?
     /// Our candidate as the peer sees it, while the pair is valid.
     var validLocal: Candidate?
+    /// How long the last answer took at least.
     var roundTrip: Duration?
+    /// How long it took if it is the answer to the first of the repetitions.
+    var longestRoundTrip: Duration?
     /// The transaction whose end decides on the pair; earlier ones may still be answered.
     var transaction: TransactionID?
     /// The peer nominated before our own check succeeded, or both have happened.
@@ -53,7 +58,7 @@ struct CandidatePair: Hashable, Sendable {
     }
 
     var component: Int { local.component }
-    var group: Group { Group(local: local.foundation, remote: remote.foundation) }
+    var group: Group { Group(transport: local.transport, local: local.foundation, remote: remote.foundation) }
     var isValid: Bool { validLocal != nil }
     /// Whether we open the connection, at least as well as the peer.
     var opensConnections: Bool {

@@ -42,7 +42,7 @@ public struct Configuration: Hashable, Sendable {
     /// The longest wait for a better pair once one is valid.
     public var nominationDelay = Duration.milliseconds(400)
     /// The shortest wait for a direct pair once one over a relay is valid.
-    public var relayedNominationDelay = Duration.milliseconds(100)
+    public var relayedNominationDelay = Duration.milliseconds(50)
     /// How long after the start, or after the end of remote candidates, a session may stay without a path (RFC 8863).
     public var patience = Duration.milliseconds(39_500)
     /// How much longer a session waits for the nomination when every component has a valid pair by then.
@@ -60,7 +60,8 @@ public struct Configuration: Hashable, Sendable {
     /// How many such questions stay without an answer until other pairs are taken instead.
     public var probeAttempts = 4
 
-    /// The time between two attempts of a simultaneous-open candidate to connect.
+    /// The mean time between two attempts of a simultaneous-open candidate to connect; each is drawn from 0.75 to 1.25 times
+    /// this.
     public var simultaneousRetryInterval = Duration.milliseconds(150)
     /// How many times it tries again.
     public var simultaneousRetries = 66
@@ -101,6 +102,14 @@ public struct Configuration: Hashable, Sendable {
     public var predictionLimit = 8
     /// How far two ports of a NAT may be apart that counts them up.
     public var predictionStep = 4
+    /// How long a session that may probe random ports goes without a path before it does.
+    public var birthdayDelay = Duration.seconds(2)
+    /// How many sockets a side with a NAT that draws ports opens for that, for each component.
+    public var birthdaySocketLimit = 256
+    /// How many ports the other side tries: of 64512 with 256 open, one in 252 leads to a meeting, so 98 % of so many do.
+    public var birthdayProbeLimit = 1024
+    /// The time between two packets of such a search, for each component.
+    public var birthdayInterval = Duration.milliseconds(10)
     /// How many addresses may be let through on relays.
     public var permissionLimit = 64
     /// How many names of the peer may be under resolution.

@@ -5,6 +5,9 @@ extension ICEAgent {
     /// addresses, then the rest, as some peers read only so many. What ``Configuration/policy`` hides is left out.
     public var localCandidates: [Candidate] { usefulOrder.map { shown(locals[$0].candidate) } }
 
+    /// Our candidates of the host's own interfaces, whatever the policy hides: for those that are told by names.
+    public var hostCandidates: [Candidate] { locals.map(\.candidate).filter { $0.kind == .host } }
+
     /// The places of the candidates that may be shown, most useful first.
     var usefulOrder: [Int] {
         locals.indices.filter { isShown(locals[$0].candidate) }
@@ -78,6 +81,13 @@ extension ICEAgent {
             addLocal(base, base.endpoint.with(port: port), transport, base.kind)
         }
         return formPairs() + pace(at: now)
+    }
+
+    /// Makes a socket that only the peer's check has led to a base: what else it could reach is reached from others.
+    mutating func addSocket(_ base: Base) -> Bool {
+        guard roomForLocals(base.component) > 0, addLocal(base, base.endpoint, .udp, .host) else { return false }
+        bases.append(base)
+        return true
     }
 
     /// Adds a server-reflexive candidate learnt elsewhere: from a STUN server, a port mapping, or other peers.

@@ -77,14 +77,10 @@ extension ICEAgent {
         _ purpose: Transaction.Purpose, pair: CandidatePair, over path: Path, of generation: Generation,
         at now: Instant
     ) -> [Effect] {
-        guard let remote = generation.remote, let remoteKey = generation.remoteKey, makeRoomForTransaction() else {
-            return [.ignored(.overLimit)]
-        }
         let id = TransactionID(random: &random)
-        var builder = MessageBuilder(.request, .binding, id)
-        builder.add(.username("\(remote.fragment):\(generation.local.fragment)"))
-        builder.add(.priority(reflexivePriority(of: pair.local)))
-        builder.add(role == .controlling ? .iceControlling(tieBreaker) : .iceControlled(tieBreaker))
+        guard let remoteKey = generation.remoteKey,
+            var builder = unprotectedCheck(id, from: pair.local, of: generation), makeRoomForTransaction()
+        else { return [.ignored(.overLimit)] }
         if purpose.nominates {
             builder.add(.useCandidate)
             if peer.renominates { builder.add(numberedNomination()) }
@@ -102,6 +98,16 @@ extension ICEAgent {
         schedule(&transaction, at: now)
         transactions.append(transaction)
         return [transmit(transaction.request, over: path, at: now)]
+    }
+
+    /// A check as it is before it nominates and is protected (RFC 8445 §7.1); `nil` without the peer's credentials.
+    func unprotectedCheck(_ id: TransactionID, from local: Candidate, of generation: Generation) -> MessageBuilder? {
+        guard let remote = generation.remote else { return nil }
+        var builder = MessageBuilder(.request, .binding, id)
+        builder.add(.username("\(remote.fragment):\(generation.local.fragment)"))
+        builder.add(.priority(reflexivePriority(of: local)))
+        builder.add(role == .controlling ? .iceControlling(tieBreaker) : .iceControlled(tieBreaker))
+        return builder
     }
 
     /// NOMINATION with the next number, so that of nominations that overtake each other the last one counts.

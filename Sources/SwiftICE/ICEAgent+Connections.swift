@@ -172,9 +172,16 @@ extension ICEAgent {
         }
         checkList.update(pair.id) { $0.state = .inProgress }
         let interval =
-            isSimultaneous ? configuration.simultaneousRetryInterval : configuration.connectRetryInterval
+            isSimultaneous ? simultaneousRetryInterval() : configuration.connectRetryInterval
         arm(.reconnect(pair: pair.id), after: interval, at: now)
         return considerNomination(pair.component, at: now)
+    }
+
+    /// Where routers refuse what they do not expect, each attempt is lost that does not cross one of the peer on the line:
+    /// equal intervals could miss each other for ever.
+    private mutating func simultaneousRetryInterval() -> Duration {
+        let interval = configuration.simultaneousRetryInterval
+        return random.duration(in: interval * 3 / 4...interval * 5 / 4)
     }
 
     /// Sets when the connections that lost are closed, if they are.

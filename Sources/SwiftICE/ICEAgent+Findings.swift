@@ -9,6 +9,8 @@ extension ICEAgent {
         case mapped(Endpoint, base: Base)
         /// Others see the connections of a base come from this address, whatever their ports.
         case seen(IPAddress, base: Base)
+        /// Connections that leave from the port of a TCP base itself are seen at this address (RFC 6544 §5.2).
+        case seenFromPort(Endpoint, base: Base)
         /// A base is gone, and the paths from it.
         case gone(Base)
         /// The relay behind a base lets an address through.
@@ -24,9 +26,17 @@ extension ICEAgent {
         case .mapped(let mapped, let base): addMapped(mapped, base: base, at: now)
         case .seen(let address, let base):
             addMapped(Endpoint(address, port: Candidate.discardPort), base: base, tcp: .active, at: now)
+        case .seenFromPort(let mapped, let base): addSeen(mapped, base: base, at: now)
         case .gone(let base): removeBase(base, at: now)
         case .permitted(let address, let base): permitted(address, on: base, at: now)
         case .refused(let address, let base): permissionFailed(address, on: base, at: now)
         }
+    }
+
+    /// A NAT that lets everybody in leads connections there to the listener, every other one those only that cross ours.
+    private mutating func addSeen(_ mapped: Endpoint, base: Base, at now: Instant) -> [Effect] {
+        let passive = addMapped(mapped, base: base, at: now)
+        guard configuration.opensSimultaneously else { return passive }
+        return passive + addMapped(mapped, base: base, tcp: .simultaneousOpen, at: now)
     }
 }

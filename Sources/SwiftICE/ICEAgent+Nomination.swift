@@ -26,25 +26,40 @@ extension ICEAgent {
     ///
     /// - Parameter since: since when the component has had a valid pair.
     private func endOfDoubt(_ best: CandidatePair, since: Instant, at now: Instant) -> Instant {
-        let better = checkList.pairs.filter {
-            $0.component == best.component && $0.isOpen && $0.rank > best.rank
-        }
         let isTCP = best.local.transport.isTCP
-        guard !better.isEmpty, !peer.renominates || isTCP else { return since }
-        let roundTrip = best.roundTrip ?? .zero
-        let limit = since.advanced(by: configuration.nominationDelay)
-        guard best.rank > 0, !isTCP else {
-            // Time for both sides to learn that something works, to repeat their checks, and for these to be answered.
-            let least = best.rank == 0 ? configuration.relayedNominationDelay : .zero
-            let wait = max(roundTrip * 4, least) + configuration.pacing * (2 * better.count)
-            return min(limit, since.advanced(by: wait))
+        // Over TCP a pair stays frozen for as long as one of its kind connects, which is no sign of anything to come.
+        let better = checkList.pairs.filter {
+            $0.component == best.component && $0.isOpen && $0.rank > best.rank && (!isTCP || $0.state != .frozen)
         }
-        // A path between the hosts is shorter than this one, so an answer would have been here as fast.
-        let patience = max(roundTrip, configuration.pacing * 2)
+        guard !better.isEmpty, !peer.renominates || isTCP else { return since }
+        let limit = since.advanced(by: configuration.nominationDelay)
+        guard best.rank > 0 else {
+            let wait = isTCP ? patienceWithConnection(best) : patienceWithRelay(best.component)
+            return min(limit, since.advanced(by: wait + configuration.pacing * (2 * better.count)))
+        }
+        // A path between the hosts is shorter than this one, so an answer would have been here as fast, over TCP with the
+        // time to connect.
+        let roundTrip = best.roundTrip ?? .zero
+        let taken = isTCP ? best.firstChecked.map { max(roundTrip, $0.duration(to: since)) } ?? roundTrip : roundTrip
+        let patience = max(taken, configuration.pacing * 2)
         let ends = better.map { pair in
             (pair.firstChecked ?? now.advanced(by: configuration.pacing * better.count)).advanced(by: patience)
         }
         return min(limit, ends.max() ?? since)
+    }
+
+    /// How long direct pairs of a component are waited for once one over a relay works. The peer has sent its own checks
+    /// by then, so ours pass its filters, and the first three repetitions leave within three eighths of the round trip over
+    /// the relay (``haste(for:over:at:)``): a direct path answers the last of them in time, even if it is a little longer.
+    private func patienceWithRelay(_ component: Int) -> Duration {
+        let working = checkList.pairs.filter { $0.component == component && $0.isValid }
+        let roundTrip = working.compactMap(\.longestRoundTrip).min() ?? .zero
+        return max(roundTrip * 3 / 2, configuration.relayedNominationDelay)
+    }
+
+    /// How long connections without a relay are waited for: time to be set up, and for a check and its answer.
+    private func patienceWithConnection(_ best: CandidatePair) -> Duration {
+        max((best.roundTrip ?? .zero) * 4, configuration.relayedNominationDelay)
     }
 
     /// Whether a nomination is under way: two at a time might end differently at both sides.
@@ -82,7 +97,7 @@ extension ICEAgent {
         timers.cancel(.probe(component: component))
         stopChecks(component, except: id)
         watch(component, at: now)
-        var effects: [Effect] = [.selected(selected, component: component)]
+        var effects: [Effect] = [.selected(selected, component: component)] + endSearch(component)
         if state == .checking, (1...components).allSatisfy({ currentSelection($0) != nil }) {
             state = .completed
             timers.cancel(.patience)

@@ -21,6 +21,7 @@ extension ICEAgent {
         let pairs = checkList.pairs.filter { isGone($0.local) }
         for pair in pairs { drop(pair) }
         var effects = closeConnections(of: base)
+        if birthdays[base.component - 1]?.base == base.endpoint { effects += endSearch(base.component) }
         if let selection = selections[base.component - 1], isGone(selection.checked.local) {
             effects += losePath(base.component, at: now)
         } else if !pairs.isEmpty {

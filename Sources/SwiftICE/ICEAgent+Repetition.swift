@@ -24,7 +24,7 @@ extension ICEAgent {
         guard let working = working(pair.component), let roundTrip = working.roundTrip, pair.rank > working.rank else {
             return configuration.earlyRepetition.map { Transaction.Haste(wait: $0, growth: 2, end: end) }
         }
-        return Transaction.Haste(wait: max(roundTrip, configuration.pacing * 2), growth: 2, end: end)
+        return Transaction.Haste(wait: max(roundTrip / 8, configuration.pacing * 2), growth: 2, end: end)
     }
 
     /// The pair of a component that data may travel on.

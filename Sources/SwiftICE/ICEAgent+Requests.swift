@@ -120,10 +120,11 @@ extension ICEAgent {
     /// Draws the conclusions from a check that was answered (RFC 8445 §7.3.1.3 to §7.3.1.5).
     mutating func process(_ check: ReceivedCheck, at now: Instant) -> [Effect] {
         guard isChecking else { return [] }
-        if case .datagram(let base, _) = check.path,
-            bases.contains(where: { $0.endpoint == base && $0.kind == .relayed })
-        {
-            cameThrough(base, from: check.source.address)
+        if case .datagram(let base, _) = check.path {
+            adopt(base)
+            if bases.contains(where: { $0.endpoint == base && $0.kind == .relayed }) {
+                cameThrough(base, from: check.source.address)
+            }
         }
         let selection = currentSelection(check.component)
         if let selection, !check.nominates || selection.pair.path == check.path {
@@ -147,7 +148,9 @@ extension ICEAgent {
         }
         switch pair.state {
         case .succeeded: return isNomination && !isRepeated ? select(id, at: now) : []
-        case .inProgress where pair.local.transport.isTCP: return []
+        // Only one that has just got its connection from the peer has no check under way.
+        case .inProgress where pair.local.transport.isTCP:
+            return pair.transaction == nil && path(of: pair) != nil ? self.check(id, at: now) : []
         case .inProgress, .waiting, .frozen, .failed: return trigger(id, at: now)
         }
     }

@@ -76,6 +76,7 @@ extension ICEAgent {
             pair.transaction = nil
             pair.validLocal = local
             pair.roundTrip = transaction.roundTrip(at: now)
+            pair.longestRoundTrip = transaction.sentAt.duration(to: now)
             pair.lastVerified = now
             pair.assign(role)
         }

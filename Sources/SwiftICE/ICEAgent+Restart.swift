@@ -18,7 +18,7 @@ extension ICEAgent {
         remoteCandidatesEnded = false
         highestNominations = Array(repeating: 0, count: components)
         endChecks()
-        return closeAttempts()
+        return closeAttempts() + (1...components).flatMap { endSearch($0) }
     }
 
     /// Whether the credentials of a description the peer sent later ask for a restart: both are others (RFC 8839

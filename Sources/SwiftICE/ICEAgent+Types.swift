@@ -54,6 +54,11 @@ extension ICEAgent {
         /// a relay would be left. It sends a few checks to ports that may be another host's behind the same NAT, so it is
         /// for agents of this kind that agreed to it.
         public var predictsPorts = false
+        /// Both sides agreed to look for each other at ports drawn at random, where no relay is at hand and nothing else has
+        /// led anywhere for ``Configuration/birthdayDelay``. One side opens hundreds of sockets for it, and the other one
+        /// sends up to a thousand packets to ports that may be other hosts' behind the same NAT, so it is for agents of
+        /// this kind that agreed to it. It needs two STUN servers, as one alone does not show that ports are drawn.
+        public var probesRandomPorts = false
 
         /// A full agent that follows RFC 8445.
         public init() {}
@@ -118,6 +123,11 @@ extension ICEAgent {
         /// Have the relay behind the base `on` let this address through, and report it with
         /// ``ICEAgent/permitted(_:on:at:)`` or ``ICEAgent/permissionFailed(_:on:at:)``; the pairs wait for that.
         case permit(IPAddress, on: Endpoint)
+        /// Bind `count` more UDP sockets at the address of the base `beside`, each to a port of its own, and report them
+        /// with ``ICEAgent/opened(_:beside:at:)``. They are the agent's alone and not told to the peer.
+        case openSockets(beside: Endpoint, count: Int)
+        /// Close these of them.
+        case closeSockets([Endpoint])
         /// Look up a name ending in `.local` by multicast DNS, and report it with ``ICEAgent/resolved(_:to:at:)``.
         case resolve(host: String)
         /// The session is over; close the bases, or restart it.

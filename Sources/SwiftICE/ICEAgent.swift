@@ -24,6 +24,8 @@ public struct ICEAgent: Machine {
         case linger(component: Int)
         /// The next question whether a selected pair still works.
         case probe(component: Int)
+        /// The next packet of a search for a meeting at random ports.
+        case birthday(component: Int)
         /// The end of the time a name of the peer may take to be resolved.
         case resolution(host: String)
     }
@@ -56,6 +58,8 @@ public struct ICEAgent: Machine {
     var remotes: [Candidate] = []
     /// Those of them that were guessed.
     var predictions: [Candidate] = []
+    /// The searches for a meeting at random ports, by component.
+    var birthdays: [BirthdaySearch?]
     var checkList = CheckList()
     /// Pairs to check before all others (RFC 8445 §6.1.4.1).
     var triggered: [Int] = []
@@ -93,6 +97,7 @@ public struct ICEAgent: Machine {
         validSince = Array(repeating: nil, count: self.components)
         asymmetries = Array(repeating: 0, count: self.components)
         highestNominations = Array(repeating: 0, count: self.components)
+        birthdays = Array(repeating: nil, count: self.components)
     }
 
     /// The credentials the peer makes its checks with; other ones after each restart.
@@ -117,6 +122,7 @@ public struct ICEAgent: Machine {
             case .connection(let id): effects += connectionIsDue(id, at: now)
             case .linger(let component): effects += closeLosers(component)
             case .probe(let component): effects += probe(component, at: now)
+            case .birthday(let component): effects += searchAtRandom(component, at: now)
             case .resolution(let host): effects += resolved(host, to: [], at: now)
             }
         }
@@ -143,6 +149,11 @@ public struct ICEAgent: Machine {
         if peer.isLite { role = .controlling }
         current.meet(remote.credentials)
         arm(.patience, after: configuration.patience, at: now)
+        if peer.probesRandomPorts {
+            for component in 1...components {
+                arm(.birthday(component: component), after: configuration.birthdayDelay, at: now)
+            }
+        }
         var effects = learn(remote.candidates)
         effects += formPairs()
         let early = earlyChecks
@@ -156,9 +167,8 @@ public struct ICEAgent: Machine {
         _ datagram: Span<UInt8>, on base: Endpoint, from source: Endpoint, at now: Instant
     ) -> [Effect] {
         guard state != .closed else { return [.ignored(.wrongState)] }
-        guard let known = bases.first(where: { $0.endpoint == base && $0.transport == .udp }) else {
-            return [.ignored(.unknownBase)]
-        }
+        let bound = bases.first { $0.endpoint == base && $0.transport == .udp }
+        guard let known = bound ?? searchingBase(at: base) else { return [.ignored(.unknownBase)] }
         guard isAllowed(known) else { return [.ignored(.policy)] }
         let message: Message
         do { message = try Message(datagram) } catch { return [.ignored(.malformed(error))] }
@@ -240,7 +250,7 @@ extension ICEAgent {
 
     /// Drops everything that would still act by itself.
     private mutating func abandon() -> [Effect] {
-        let effects = connections.map { Effect.disconnect($0.id) }
+        let effects = connections.map { Effect.disconnect($0.id) } + (1...components).flatMap { endSearch($0) }
         connections = []
         transactions = []
         triggered = []

@@ -36,6 +36,16 @@ public struct NetworkReport: Hashable, Sendable {
         public let isUsable: Bool
         /// How long it took to get one.
         public let setUp: Duration
+        /// The round trip to the server; `nil` where it gives no relays.
+        public let roundTrip: Duration?
+    }
+
+    /// A STUN server.
+    public struct STUNServer: Hashable, Sendable {
+        /// Where it was asked.
+        public let endpoint: Endpoint
+        /// How long its quickest answer took; `nil` where none came.
+        public let roundTrip: Duration?
     }
 
     /// What calls can expect, from best to worst.
@@ -58,15 +68,21 @@ public struct NetworkReport: Hashable, Sendable {
     public let portMapping: PortMapping.Method?
     /// Where a mapped port of the gateway can be reached.
     public let mappedAddress: IPAddress?
+    /// How the gateway opens its firewall for IPv6; `nil` where there is none that does.
+    public let firewallOpening: PortMapping.Method?
     /// The TURN servers of the configuration.
     public let relays: [Relay]
+    /// The STUN servers of the configuration, those of the machine's families.
+    public let servers: [STUNServer]
 
     init(_ result: NetworkCheck.Result) {
         families = result.families.map(Family.init)
         portMapping = result.mapping?.method
         let isUseful = result.mapping.map { !$0.isBehindAnotherNAT } ?? false
         mappedAddress = isUseful ? result.mapping?.external.address : nil
+        firewallOpening = result.pinhole?.method
         relays = result.relays.map(Relay.init)
+        servers = result.servers.map { STUNServer(endpoint: $0.endpoint, roundTrip: $0.roundTrip) }
     }
 
     /// What calls can expect.
@@ -108,5 +124,6 @@ extension NetworkReport.Relay {
         transport = relay.server.transport
         isUsable = !relay.relayed.isEmpty
         setUp = relay.setUp
+        roundTrip = relay.roundTrip
     }
 }

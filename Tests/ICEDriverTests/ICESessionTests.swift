@@ -73,6 +73,65 @@ import Testing
         #expect(waited >= .milliseconds(60))
     }
 
+    @Test func aServerIsAskedFromTheListeningPort() async throws {
+        let mapped = Endpoint(.v4(0xCB00_7101), port: 4567)
+        let (description, source) = try await onLoop { loop, done in
+            let server = StreamSTUNServer(on: loop, telling: mapped)
+            var configuration = Pair.configuration(overTCP: true)
+            configuration.agent.opensSimultaneously = true
+            configuration.stunServers = [server.endpoint]
+            let kept = Box<ICESession?>(nil)
+            var handlers = ICESession.Handlers()
+            handlers.gathered = { done((kept.value?.localDescription, server.source)) }
+            kept.value = ICESession(
+                role: .controlling, configuration: configuration, on: loop, batch: DatagramBatch(), handlers: handlers)
+            kept.value?.gather()
+        }
+        let candidates = try #require(description).candidates
+        let reflexive = candidates.filter { $0.kind == .serverReflexive }
+        #expect(reflexive.map(\.endpoint) == [mapped, mapped])
+        #expect(reflexive.map(\.transport) == [.tcp(.passive), .tcp(.simultaneousOpen)])
+        let listening = candidates.first { $0.kind == .host && $0.transport == .tcp(.passive) }
+        #expect(try source == #require(listening).endpoint)
+    }
+
+    @Test func connectionsLeaveFromTheOfferedPortsAndMeet() async throws {
+        let heard = try await onLoop { loop, done in
+            let pair = Pair(on: loop, overTCP: true) { $0.agent.opensSimultaneously = true }
+            pair.whenWritable = {
+                for side in 0..<2 { pair.sessions[side].send([UInt8](repeating: 7, count: 100).span) }
+            }
+            pair.whenHeard = {
+                guard pair.heard == [100, 100] else { return }
+                done(pair.sessions.compactMap { $0.selectedPair()?.remote.transport })
+            }
+            pair.connect { $0.transport == .tcp(.simultaneousOpen) }
+        }
+        #expect(heard == [.tcp(.simultaneousOpen), .tcp(.simultaneousOpen)])
+    }
+
+    @Test func addressesThatAreNamedAreNotTold() async throws {
+        let mapped = Endpoint(.v4(0xCB00_7101), port: 4567)
+        let told = try await onLoop { loop, done in
+            let server = STUNServer(on: loop, telling: mapped)
+            var configuration = Pair.configuration(overTCP: false)
+            configuration.namesHosts = true
+            configuration.stunServers = [server.endpoint]
+            let kept = Box<ICESession?>(nil)
+            var handlers = ICESession.Handlers()
+            handlers.gathered = {
+                _ = server
+                done(kept.value?.localDescription.candidates)
+            }
+            kept.value = ICESession(
+                role: .controlling, configuration: configuration, on: loop, batch: DatagramBatch(), handlers: handlers)
+            kept.value?.gather()
+        }
+        let candidates = try #require(told)
+        #expect(candidates.map(\.endpoint) == [mapped])
+        #expect(candidates.first?.related?.address == .unspecified(.v4))
+    }
+
     @Test func dataOfStrangersAreDroppedAndCounted() async throws {
         let counters = try await onLoop { loop, done in
             let pair = Pair(on: loop, overTCP: false)
@@ -99,7 +158,9 @@ private final class Pair {
     var whenHeard: () -> Void = {}
     var whenDataAtOne: ([UInt8]) -> Void = { _ in }
 
-    init(on loop: EventLoop, overTCP: Bool) {
+    init(on loop: EventLoop, overTCP: Bool, _ change: (inout ICESession.Configuration) -> Void = { _ in }) {
+        var configuration = Self.configuration(overTCP: overTCP)
+        change(&configuration)
         let batch = DatagramBatch()
         for (side, role) in [Role.controlling, .controlled].enumerated() {
             var handlers = ICESession.Handlers()
@@ -114,8 +175,7 @@ private final class Pair {
             }
             sessions.append(
                 ICESession(
-                    role: role, configuration: Self.configuration(overTCP: overTCP), on: loop, batch: batch,
-                    handlers: handlers))
+                    role: role, configuration: configuration, on: loop, batch: batch, handlers: handlers))
         }
     }
 
@@ -127,8 +187,13 @@ private final class Pair {
         return configuration
     }
 
-    func connect() {
+    /// - Parameter isTold: which candidates of each side the other one is told.
+    func connect(telling isTold: (Candidate) -> Bool = { _ in true }) {
         for session in sessions { session.gather() }
-        for side in 0..<2 { sessions[side].connect(to: sessions[1 - side].localDescription) }
+        for side in 0..<2 {
+            var remote = sessions[1 - side].localDescription
+            remote.candidates = remote.candidates.filter(isTold)
+            sessions[side].connect(to: remote)
+        }
     }
 }

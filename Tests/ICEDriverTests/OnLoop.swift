@@ -20,6 +20,33 @@ final class STUNServer {
     }
 }
 
+/// Answers the first message of each connection, which must be a Binding request, with the same address.
+final class StreamSTUNServer {
+    private(set) var endpoint: Endpoint
+    /// Where the last connection came from.
+    private(set) var source: Endpoint?
+    private var listener: StreamListener?
+    private var streams: [StreamSocket] = []
+
+    init(on loop: EventLoop, telling mapped: Endpoint) {
+        endpoint = mapped
+        let place = Endpoint(.loopback(.v4), port: 0)
+        listener = try? StreamListener(bindingTo: place, on: loop) { [unowned self] stream in
+            source = stream.remoteEndpoint
+            streams.append(stream)
+            try? stream.start(
+                StreamSocket.Handlers(
+                    received: { [unowned stream] bytes in
+                        guard let request = try? Message(bytes) else { return }
+                        var builder = MessageBuilder(.success, .binding, request.transaction)
+                        builder.add(.xorAddress(.xorMappedAddress, mapped))
+                        try? stream.write(builder.finishedWithFingerprint())
+                    }, closed: { _ in }))
+        }
+        endpoint = listener?.localEndpoint ?? mapped
+    }
+}
+
 final class Box<Value> {
     var value: Value
     init(_ value: Value) { self.value = value }

@@ -17,11 +17,11 @@ import Testing
     }
 
     private static func network(
-        _ components: [Int], in surroundings: Surroundings, found: @escaping (ICEAgent.Finding) -> Void = { _ in },
-        gathered: @escaping () -> Void
+        _ components: [Int], over transport: ICEAgent.Base.Transport = .udp, in surroundings: Surroundings,
+        found: @escaping (ICEAgent.Finding) -> Void = { _ in }, gathered: @escaping () -> Void
     ) -> SessionNetwork {
         SessionNetwork(
-            components: components, transports: [.udp], in: surroundings,
+            components: components, transports: [transport], in: surroundings,
             handlers: SessionNetwork.Handlers(
                 found: found, gathered: gathered,
                 sockets: SessionSockets.Handlers(
@@ -73,6 +73,37 @@ import Testing
             if isFound { done(false) }
         }
         #expect(waited)
+    }
+
+    @Test(arguments: [ICEAgent.Base.Transport.udp, .tcp])
+    func sessionsFollowTheAddresses(transport: ICEAgent.Base.Transport) async throws {
+        // No interface lists these, but every machine can bind them.
+        let addresses = (2...4).map { Endpoint(.v4(0x7F00_0000 + $0), port: 0) }
+        let findings = try await onLoop { (loop, done: @escaping ([ICEAgent.Finding]) -> Void) in
+            let current = Box(Array(addresses.prefix(2)))
+            let surroundings = Surroundings(
+                ICESession.Configuration(), on: loop, batch: loop.sharedBatch, addresses: { current.value })
+            var findings: [ICEAgent.Finding] = []
+            let network = Self.network([1], over: transport, in: surroundings, found: { findings.append($0) }) {}
+            network.gather()
+            current.value = Array(addresses.suffix(2))
+            surroundings.networkChanged()
+            surroundings.networkChanged()
+            done(findings)
+            network.close()
+            surroundings.networkChanged()
+            surroundings.close()
+        }
+        let told = findings.map { finding -> String in
+            switch finding {
+            case .base(let base): "came \(base.endpoint.address)"
+            case .gone(let base): "went \(base.endpoint.address)"
+            default: "\(finding)"
+            }
+        }
+        #expect(told == ["came 127.0.0.2", "came 127.0.0.3", "came 127.0.0.4", "went 127.0.0.2"])
+        guard case .base(let first)? = findings.first, case .gone(let gone)? = findings.last else { return }
+        #expect(first == gone && first.transport == transport)
     }
 
     @Test func aPermissionWithoutARelayIsRefused() async throws {

@@ -23,6 +23,7 @@ struct Pair {
         let time: Instant
         let serial: Int
         let to: Side
+        let flow: FlowID
         let bytes: [UInt8]
     }
 
@@ -52,6 +53,13 @@ struct Pair {
         self.link = link
         random = .seeded(seed)
         agents = [1, 2].map { UserAgent(configuration: configuration, random: .seeded(seed &* 1_000 &+ $0)) }
+        open(Self.flow)
+    }
+
+    /// Opens a flow between the two.
+    ///
+    /// - Parameter accounts: whom each side takes the other one for, by side; they are right if left out.
+    mutating func open(_ flow: FlowID, takenFor accounts: [String] = Self.accounts.reversed()) {
         let endpoints = ["10.0.0.1:4001", "10.0.0.2:4002"].compactMap { Endpoint($0) }
         for side in Side.allCases {
             let index = side.rawValue
@@ -59,8 +67,8 @@ struct Pair {
                 isReliable: link.isReliable, isByteStream: link.isByteStream, local: endpoints[index],
                 remote: endpoints[1 - index], transport: link.transport, accountID: Self.accounts[index],
                 deviceID: Self.devices[index], displayName: index == 0 ? "alice" : "bob",
-                remoteAccountID: Self.accounts[1 - index])
-            perform(agents[index].open(Self.flow, description), by: side)
+                remoteAccountID: accounts[index])
+            perform(agents[index].open(flow, description), by: side)
         }
     }
 
@@ -71,8 +79,8 @@ struct Pair {
     }
 
     /// Delivers bytes to an agent as they are.
-    mutating func deliver(_ bytes: [UInt8], to side: Side) {
-        let effects = agents[side.rawValue].receive(bytes.span, on: Self.flow, at: now)
+    mutating func deliver(_ bytes: [UInt8], to side: Side, on flow: FlowID = Self.flow) {
+        let effects = agents[side.rawValue].receive(bytes.span, on: flow, at: now)
         perform(effects, by: side)
     }
 
@@ -90,8 +98,10 @@ struct Pair {
             {
                 let packet = packets.remove(at: index)
                 let cut = link.cutsMessages ? Int.random(in: 0...packet.bytes.count, using: &random) : 0
-                if cut > 0 { deliver(Array(packet.bytes[..<cut]), to: packet.to) }
-                if cut < packet.bytes.count { deliver(Array(packet.bytes[cut...]), to: packet.to) }
+                if cut > 0 { deliver(Array(packet.bytes[..<cut]), to: packet.to, on: packet.flow) }
+                if cut < packet.bytes.count {
+                    deliver(Array(packet.bytes[cut...]), to: packet.to, on: packet.flow)
+                }
                 continue
             }
             for side in Side.allCases {
@@ -109,7 +119,7 @@ struct Pair {
 
     private mutating func perform(_ effects: [UserAgent.Effect], by side: Side) {
         for effect in effects {
-            guard case .send(let bytes, _) = effect else {
+            guard case .send(let bytes, let flow) = effect else {
                 events[side.rawValue].append(effect)
                 if case .incoming(let id, _) = effect { onIncoming?(&self, side, id) }
                 if case .reoffered(let id, _) = effect { onReoffer?(&self, side, id) }
@@ -122,7 +132,7 @@ struct Pair {
             let arrival = max(now.advanced(by: random.duration(in: link.delay)), lastArrival[to.rawValue])
             lastArrival[to.rawValue] = arrival
             serial += 1
-            packets.append(Packet(time: arrival, serial: serial, to: to, bytes: bytes))
+            packets.append(Packet(time: arrival, serial: serial, to: to, flow: flow, bytes: bytes))
         }
     }
 

@@ -183,6 +183,38 @@ struct UserAgentTests {
         #expect(pair.agents[0].deadline == nil)
     }
 
+    @Test("A call goes on over another flow", arguments: [Pair.Side.alice, .bob])
+    func moved(leaver: Pair.Side) throws {
+        var pair = Pair.talking()
+        let id = try #require(pair.incoming(.bob))
+        let other = FlowID(rawValue: 8)
+        pair.open(other)
+        #expect(pair.agents[0].flow(of: Pair.call) == Pair.flow)
+        pair.command(.alice) { agent, _ in agent.move(Pair.call, to: other) }
+        pair.command(.alice) { $0.sendInformation(Body(contentType: "text/plain", bytes: [65]), in: Pair.call, at: $1) }
+        pair.run(for: .seconds(1))
+        #expect(pair.has(.bob) { $0 == .moved(id, to: other) })
+        #expect(pair.agents[0].flow(of: Pair.call) == other && pair.agents[1].flow(of: id) == other)
+        for side in Pair.Side.allCases { pair.command(side) { $0.close(Pair.flow, at: $1) } }
+        #expect(pair.ends(.alice).isEmpty && pair.ends(.bob).isEmpty)
+        pair.command(leaver) { $0.hangUp(leaver == .alice ? Pair.call : id, at: $1) }
+        pair.run(for: .seconds(1))
+        #expect(pair.ends(leaver) == [.hungUp] && pair.ends(leaver.other) == [.remoteHungUp])
+    }
+
+    @Test("A call does not go on over the flow of another account")
+    func strangersFlow() throws {
+        var pair = Pair.talking()
+        let id = try #require(pair.incoming(.bob))
+        let other = FlowID(rawValue: 8)
+        pair.open(other, takenFor: [Pair.accounts[1], String(repeating: "e5", count: 20)])
+        pair.command(.alice) { agent, _ in agent.move(Pair.call, to: other) }
+        pair.command(.alice) { $0.sendInformation(Body(contentType: "text/plain", bytes: [65]), in: Pair.call, at: $1) }
+        pair.run(for: .seconds(1))
+        #expect(pair.agents[1].flow(of: id) == Pair.flow)
+        #expect(!pair.has(.bob) { if case .information = $0 { true } else { false } })
+    }
+
     @Test("A call over a flow that is gone by then ends as well")
     func flowLostBefore() {
         var pair = Pair()

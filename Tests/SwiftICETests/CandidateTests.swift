@@ -185,4 +185,16 @@ struct CandidateTests {
             _ = try? SessionDescription(text: String(decoding: text, as: UTF8.self))
         }
     }
+
+    @Test("a name takes the place of the address and is read as such")
+    func namedLine() throws {
+        let line = "H1 1 TCP 2130706431 192.0.2.2 6000 typ host tcptype passive"
+        let candidate = try #require(Candidate.parse(line: line).candidate)
+        guard case .named("a.local", var read) = Candidate.parse(line: candidate.line(named: "a.local")) else {
+            return #expect(Bool(false))
+        }
+        #expect(read.endpoint == Endpoint(.unspecified(.v4), port: 6000))
+        read.endpoint = candidate.endpoint
+        #expect(read == candidate)
+    }
 }

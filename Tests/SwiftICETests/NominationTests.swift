@@ -78,7 +78,7 @@ struct NominationTests {
                 [Self.symmetric, Self.symmetric], seed: seed, way: .milliseconds(24)...(.milliseconds(26)))
             for side in 0..<2 { network.start(side: side, after: .zero) }
             let isConnected = network.run(until: .zero.advanced(by: .milliseconds(165)), isDone: isUsable)
-            let isSettled = network.run(until: .zero.advanced(by: .milliseconds(700))) { $0.isCompleted }
+            let isSettled = network.run(until: .zero.advanced(by: .milliseconds(480))) { $0.isCompleted }
             #expect(isConnected && isSettled, "seed \(seed)")
             #expect(!isDirect(network), "seed \(seed)")
         }
@@ -98,6 +98,23 @@ struct NominationTests {
             #expect(isConnected && isSettled, "seed \(seed)")
         }
         #expect(times.sorted()[100] <= .milliseconds(300))
+    }
+
+    @Test(
+        "losses make a relay win where there is a direct way once in a hundred sessions",
+        arguments: [portRestricted, restricted], [Duration.milliseconds(5), .milliseconds(50), .milliseconds(120)])
+    func directInSpiteOfLosses(nat: NAT, way: Duration) {
+        let other = nat == Self.restricted ? Self.symmetric : Self.portRestricted
+        var relayed = 0
+        for seed in 1...UInt64(200) {
+            var network = network([nat, other], seed: seed, way: (way * 88 / 100)...(way * 112 / 100))
+            network.loss = 0.19
+            for side in 0..<2 { network.start(side: side, after: .milliseconds(side * 20)) }
+            let isSettled = network.run(until: .zero.advanced(by: .seconds(6))) { $0.isCompleted }
+            #expect(isSettled, "seed \(seed)")
+            if !isDirect(network) { relayed += 1 }
+        }
+        #expect(relayed <= 2)
     }
 
     @Test("repetitions ahead of the schedule are few")

@@ -211,7 +211,7 @@ struct PortMapperTests {
         #expect(stage.mapped.map(\.external.port) == [10_000])
     }
 
-    @Test func holesInAFirewallForIPv6AreOpenedByPCPAlone() {
+    @Test func holesInAFirewallForIPv6AreOpenedByPCP() {
         let own = IPAddress.v6(high: 0x2001_0DB8_000A_0000, low: 0x10)
         var stage = Stage(client: own)
         stage.gateway.external = Endpoint(own, port: 0)
@@ -219,7 +219,21 @@ struct PortMapperTests {
         stage.take(stage.mapper.start(at: .zero))
         stage.run(for: .seconds(1))
         #expect(stage.mapped.map(\.external) == [Endpoint(own, port: 9900)])
-        #expect(stage.searches == 0 && stage.gateway.requests == 2)
+        #expect(stage.gateway.requests == 2)
+    }
+
+    @Test func aMappingThatMayNotBeEndedIsMadeToRunOut() {
+        var stage = Stage()
+        stage.gateway.endsMappings = false
+        _ = stage.add()
+        stage.take(stage.mapper.start(at: .zero))
+        stage.run(for: .seconds(1))
+        #expect(stage.gateway.isMapped(.udp, 9900, at: stage.now))
+        stage.take(stage.mapper.close(at: stage.now))
+        stage.run(for: .milliseconds(500))
+        #expect(stage.told.last == .closed)
+        stage.run(for: .milliseconds(600))
+        #expect(!stage.gateway.isMapped(.udp, 9900, at: stage.now))
     }
 
     // MARK: Hostile

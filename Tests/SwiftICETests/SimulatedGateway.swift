@@ -21,6 +21,8 @@ struct SimulatedGateway {
     var lifetime: UInt32 = 86_400
     var pcpResult = PCPResponse.Result.success
     var natPMPResult = NATPMPResponse.Result.success
+    /// Whether mappings may be ended before their time.
+    var endsMappings = true
     /// Added to internal ports for the external ones.
     var portShift: UInt16 = 0
     private(set) var mappings: [Key: Mapping] = [:]
@@ -57,6 +59,7 @@ struct SimulatedGateway {
         let nonce = PCPMap.Nonce(high: UInt32(word(24..<28)), low: word(28..<36))
         let port = UInt16(word(40..<42))
         let granted = min(seconds, lifetime)
+        let pcpResult = seconds == 0 && !endsMappings ? .notAuthorized : pcpResult
         if pcpResult == .success { keep(transport, port, granted, nonce, at: now) }
         let map = PCPMap(
             nonce: nonce, transport: transport, internalPort: port,

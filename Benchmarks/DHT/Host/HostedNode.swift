@@ -6,8 +6,8 @@ import SwiftDHT
 final class NodeMemory {
     let loop: EventLoop
     let clock: WallClock
-    let incoming = DatagramBatch(slots: 32, slotSize: 65_535)
-    let outgoing = DatagramBatch(slots: 32, slotSize: 65_535)
+    let incoming = DatagramBatch(slots: 64, slotSize: 65_535)
+    let outgoing = DatagramBatch(slots: 64, slotSize: 65_535)
     /// What the node at work wants to send; empty between inputs.
     var datagrams: [DatagramSocket.Datagram] = []
 

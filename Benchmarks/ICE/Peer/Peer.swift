@@ -12,6 +12,8 @@ final class Peer {
     private static let interval = Duration.milliseconds(10)
     /// How long a side goes on after it has everything, for the other one may not.
     private static let farewell = Duration.milliseconds(400)
+    /// How long ago a side that is still heard at the end of a talk was heard last.
+    private static let patience = Duration.seconds(1)
 
     private let options: Options
     private let loop: EventLoop
@@ -24,6 +26,8 @@ final class Peer {
     private var received = 0
     private var sent = 0
     private var isEnding = false
+    private var lastHeard: Instant?
+    private var longestSilence = Duration.zero
 
     init(_ options: Options, on loop: EventLoop) {
         self.options = options
@@ -35,12 +39,17 @@ final class Peer {
         var handlers = ICESession.Handlers()
         handlers.gathered = { [self] in loop.schedule(at: loop.now) { self.tell() } }
         handlers.writable = { [self] _ in
+            guard connected == nil else { return }
             connected = loop.now
             speak()
+            guard let talk = options.talk else { return }
+            loop.schedule(at: loop.now.advanced(by: talk)) { self.endTalk() }
         }
         handlers.completed = { [self] in completed = loop.now }
         handlers.received = { [self] _, _ in
             received += 1
+            noteSilence()
+            lastHeard = loop.now
             endIfDone()
         }
         handlers.failed = { [self] failure in finish(because: "\(failure)") }
@@ -56,7 +65,9 @@ final class Peer {
         var configuration = ICESession.Configuration()
         configuration.usesUDP = !options.usesTCP
         configuration.usesTCP = options.usesTCP
+        configuration.agent.opensSimultaneously = options.opensSimultaneously
         configuration.mapsPorts = options.mapsPorts
+        configuration.namesHosts = options.namesHosts
         // What is judged is where a session connects, and a gateway on a busy machine takes longer than a call may wait.
         if options.mapsPorts { configuration.mappingPatience = .seconds(1) }
         configuration.stunServers = options.servers.map { Endpoint($0, port: 3478) }
@@ -79,6 +90,7 @@ final class Peer {
         let (draft, path) = ("\(options.folder)/.\(options.me)", "\(options.folder)/\(options.me)")
         guard let file = fopen(draft, "w") else { return finish(because: "cannot write \(draft)") }
         fputs(session.localDescription.text, file)
+        for (host, candidate) in session.namedCandidates { fputs(candidate.line(named: host) + "\n", file) }
         fclose(file)
         guard rename(draft, path) == 0 else { return finish(because: "cannot write \(path)") }
         listen()
@@ -93,7 +105,11 @@ final class Peer {
         remoteRead = loop.now
         var peer = ICEAgent.PeerOptions()
         peer.predictsPorts = options.predictsPorts
+        peer.probesRandomPorts = options.probesRandomPorts
         session?.connect(to: remote, peer: peer)
+        for line in text.split(separator: "\n").map({ Candidate.parse(line: $0) }) {
+            if case .named = line { session?.addRemoteCandidate(line) }
+        }
     }
 
     private func read(_ path: String) -> String? {
@@ -108,15 +124,28 @@ final class Peer {
     // MARK: - Data
 
     private func speak() {
-        guard sent < Self.sendLimit, let session else { return }
+        guard sent < Self.sendLimit || options.talk != nil, let session else { return }
         let packet = Array("packet \(sent) of \(options.me)".utf8)
         if session.send(packet.span) { sent += 1 }
         endIfDone()
         loop.schedule(at: loop.now.advanced(by: Self.interval)) { self.speak() }
     }
 
+    private func noteSilence() {
+        guard let lastHeard, !isEnding else { return }
+        longestSilence = max(longestSilence, lastHeard.duration(to: loop.now))
+    }
+
+    private func endTalk() {
+        noteSilence()
+        isEnding = true
+        let isHeard = lastHeard.map { $0.duration(to: loop.now) < Self.patience } ?? false
+        loop.schedule(at: loop.now.advanced(by: Self.farewell)) { self.finish(because: isHeard ? nil : "silence") }
+    }
+
     private func endIfDone() {
-        guard !isEnding, sent >= Self.packets, received >= Self.packets, completed != nil else { return }
+        guard options.talk == nil, !isEnding, completed != nil else { return }
+        guard sent >= Self.packets, received >= Self.packets else { return }
         isEnding = true
         loop.schedule(at: loop.now.advanced(by: Self.farewell)) { self.finish(because: nil) }
     }
@@ -125,7 +154,8 @@ final class Peer {
 
     private func finish(because problem: String?) {
         let pair = session?.selectedPair()
-        var fields = ["\"ok\":\(connected != nil && received > 0)"]
+        let isGood = connected != nil && received > 0 && (options.talk == nil || problem == nil)
+        var fields = ["\"ok\":\(isGood)"]
         let times =
             [("gather_ms", started, gathered)]
             + [("connected_ms", connected), ("completed_ms", completed)].map {
@@ -141,10 +171,13 @@ final class Peer {
             fields.append("\"family\":\(pair.local.endpoint.address.family == .v4 ? 4 : 6)")
         }
         fields.append("\"rx\":\(received),\"control\":\(session?.counters.controlSent ?? 0)")
+        if options.talk != nil {
+            fields.append("\"silence_ms\":\(longestSilence.nanoseconds / 1_000_000)")
+        }
         if let problem { fields.append("\"end\":\"\(problem)\"") }
         print("{\(fields.joined(separator: ","))}")
         session?.close()
-        exit(connected != nil && received > 0 ? 0 : 1)
+        exit(isGood ? 0 : 1)
     }
 }
 

@@ -47,7 +47,7 @@ struct Call: Sendable {
     }
 
     let id: CallID
-    let flow: FlowID
+    var flow: FlowID
     var dialog: Dialog
     var phase: Phase
     /// The invitation that made the call.

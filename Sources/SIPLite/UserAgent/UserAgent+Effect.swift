@@ -32,6 +32,8 @@ extension UserAgent {
         case reofferFailed(CallID, status: Int?)
         /// The peer's words on why it refuses our call (RFC 3326); the end follows.
         case explained(CallID, SIPLite.Reason)
+        /// The peer goes on with a call over another flow than before.
+        case moved(CallID, to: FlowID)
         /// The call is over; its handle means nothing from here on.
         case ended(CallID, EndReason)
         /// A text message, inside a call or outside all calls.

@@ -61,6 +61,10 @@ extension UserAgent {
     mutating func takeInside(
         _ request: Message, _ essentials: Essentials, _ key: ServerKey, at now: Instant
     ) -> [Effect] {
+        if let id = movedCall(of: essentials, on: key.flow) {
+            calls[id]?.flow = key.flow
+            return [.moved(id, to: key.flow)] + takeInside(request, essentials, key, at: now)
+        }
         guard let call = call(of: essentials, on: key.flow) else {
             return refuse(request, with: .status(481), on: key.flow)
                 + [.ignored(.strayRequest(essentials.cSeq.method))]

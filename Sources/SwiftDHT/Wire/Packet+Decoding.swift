@@ -3,7 +3,8 @@ package import SansIO
 extension Packet {
     /// Reads one datagram. Whatever this throws for is dropped without an answer.
     package init(_ bytes: Span<UInt8>) throws(WireError) {
-        var envelope = try Envelope(bytes)
+        var envelope = Envelope()
+        try envelope.read(bytes)
         self.init(
             try envelope.takeMessage(in: bytes), transaction: envelope.transaction, network: envelope.network,
             isClient: envelope.isClient, agent: envelope.agent)
@@ -33,7 +34,8 @@ private struct Envelope {
     private var fragments: Range<Int>?
     private var update: Range<Int>?
 
-    init(_ bytes: Span<UInt8>) throws(WireError) {
+    // No initializer: one that throws copies what it made.
+    mutating func read(_ bytes: Span<UInt8>) throws(WireError) {
         var reader = MessagePackReader(bytes)
         for _ in 0..<(try reader.readMapHeader()) {
             switch try reader.readKey() {

@@ -42,12 +42,12 @@ struct PacketFrame {
 
     init(_ transaction: UInt32, from origin: Origin) { (self.transaction, self.origin) = (transaction, origin) }
 
-    /// The datagram with an answer, which is most of what a node sends.
-    func encode(_ reply: Reply) -> [UInt8] {
+    /// The datagram with an answer, which is most of what a node sends; `stored` are values besides those of the reply.
+    func encode(_ reply: Reply, _ stored: [Storage.Entry] = []) -> [UInt8] {
         var writer = MessagePackWriter(capacity: 512)
         writeHeader(3, to: &writer)
         writer.write(Key.reply)
-        reply.write(to: &writer)
+        reply.write(stored, to: &writer)
         writeTail(.reply, to: &writer)
         return writer.bytes
     }
@@ -151,10 +151,10 @@ extension LegacyUpdate {
 }
 
 extension Reply {
-    fileprivate func write(to writer: inout MessagePackWriter) {
+    fileprivate func write(_ stored: [Storage.Entry], to writer: inout MessagePackWriter) {
         var count = 1 + (valueID == nil ? 0 : 1) + (observed == nil ? 0 : 1) + (token.isEmpty ? 0 : 1)
         count += (observedPort == nil ? 0 : 1) + (nodes4.isEmpty ? 0 : 1) + (nodes6.isEmpty ? 0 : 1)
-        count += (values.isEmpty ? 0 : 1) + (fields == nil ? 0 : 1)
+        count += (values.isEmpty && stored.isEmpty ? 0 : 1) + (fields == nil ? 0 : 1)
         writer.writeMapHeader(count)
         // In one go, as nearly every answer has these.
         writer.write(upTo: 80) { output in
@@ -182,7 +182,7 @@ extension Reply {
             CompactNode.write(nodes6, family: .v6, to: &writer)
         }
         writer.writeToken(token)
-        writer.writeValues(values)
+        writer.writeValues(values, stored)
         if let fields {
             writer.write(Key.fields)
             fields.write(to: &writer)
@@ -292,10 +292,12 @@ extension MessagePackWriter {
         if want.contains(.v6) { write(10) }
     }
 
-    fileprivate mutating func writeValues(_ values: [ValueItem]) {
-        guard !values.isEmpty else { return }
+    fileprivate mutating func writeValues(_ values: [ValueItem], _ stored: [Storage.Entry] = []) {
+        guard !values.isEmpty || !stored.isEmpty else { return }
         write(Key.values)
-        writeArrayHeader(values.count)
+        writeArrayHeader(values.count + stored.count)
+        // By position: copies of values cost more than writing them.
+        for index in stored.indices { stored.span[index].value.write(to: &self) }
         for value in values {
             switch value {
             case .whole(let value): value.write(to: &self)

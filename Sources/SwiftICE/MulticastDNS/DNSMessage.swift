@@ -27,12 +27,15 @@ public struct DNSMessage: Hashable, Sendable {
         public var address: IPAddress
         /// How long that holds, in seconds.
         public var lifetimeSeconds: UInt32
+        /// Whether nobody else has addresses of that name, so that those known from earlier are void (RFC 6762 §10.2).
+        public var isUnique: Bool
 
         /// Tells an address.
-        public init(_ name: DNSName, _ address: IPAddress, lifetimeSeconds: UInt32) {
+        public init(_ name: DNSName, _ address: IPAddress, lifetimeSeconds: UInt32, isUnique: Bool = false) {
             self.name = name
             self.address = address
             self.lifetimeSeconds = lifetimeSeconds
+            self.isUnique = isUnique
         }
     }
 
@@ -98,7 +101,8 @@ public struct DNSMessage: Hashable, Sendable {
             guard offset + length <= bytes.count else { throw .truncated(at: bytes.count) }
             let data = bytes[offset..<offset + length]
             if kind & ~Self.topBit == Self.internet, let address = try Self.address(type, data, at: offset) {
-                answers.append(Answer(name, address, lifetimeSeconds: lifetime))
+                let isUnique = kind & Self.topBit != 0
+                answers.append(Answer(name, address, lifetimeSeconds: lifetime, isUnique: isUnique))
             }
             offset += length
         }
@@ -133,7 +137,7 @@ public struct DNSMessage: Hashable, Sendable {
         for answer in answers {
             writer.write(answer.name.bytes)
             writer.write(Self.addressType(of: answer.address.family))
-            writer.write(Self.internet)
+            writer.write(answer.isUnique ? Self.internet | Self.topBit : Self.internet)
             writer.write(answer.lifetimeSeconds)
             switch answer.address {
             case .v4(let address):

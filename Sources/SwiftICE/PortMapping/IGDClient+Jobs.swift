@@ -15,7 +15,7 @@ extension IGDClient {
 
     private func call(_ job: Job) -> (String, KeyValuePairs<String, String>) {
         switch job {
-        case .describe, .status: return ("GetStatusInfo", [:])
+        case .describe, .status: return (isFirewall ? "GetFirewallStatus" : "GetStatusInfo", [:])
         case .externalAddress: return ("GetExternalIPAddress", [:])
         case .add(let key, let port, let seconds, _): return ("AddPortMapping", arguments(key, port, seconds))
         case .addAny(let key, let port, let seconds): return ("AddAnyPortMapping", arguments(key, port, seconds))
@@ -24,6 +24,10 @@ extension IGDClient {
                 "DeletePortMapping",
                 ["NewRemoteHost": "", "NewExternalPort": "\(port)", "NewProtocol": key.transport.upnpName]
             )
+        case .openPinhole(let key, let seconds): return ("AddPinhole", pinholeArguments(key, seconds))
+        case .renewPinhole(_, let id, let seconds):
+            return ("UpdatePinhole", ["UniqueID": "\(id)", "NewLeaseTime": "\(seconds)"])
+        case .closePinhole(_, let id): return ("DeletePinhole", ["UniqueID": "\(id)"])
         }
     }
 
@@ -37,7 +41,8 @@ extension IGDClient {
 
     mutating func answered(_ exchange: Exchange, _ head: HTTPHead, _ body: [UInt8], at now: Instant) -> [GatewayEvent] {
         if case .describe(let location) = exchange.job {
-            services = (try? XMLElement(document: body)).map { IGDService.all(in: $0, at: location) } ?? []
+            services =
+                (try? XMLElement(document: body)).map { IGDService.all(in: $0, at: location, for: client.family) } ?? []
             guard head.status == 200, !services.isEmpty else { return describeNext(at: now) }
             jobs = [.status(service: 0)]
             return []
@@ -55,12 +60,18 @@ extension IGDClient {
         case .externalAddress: addressFailed(at: now)
         case .add(let key, _, _, _), .addAny(let key, _, _): [.failed(key, .noAnswer)]
         case .delete(let key, _): deleted(key)
+        case .openPinhole(let key, _), .renewPinhole(let key, _, _): pinholeFailed(key, .noAnswer)
+        case .closePinhole(let key, _): pinholeClosed(key)
         }
     }
 
     private mutating func done(_ job: Job, _ values: XMLElement, at now: Instant) -> [GatewayEvent] {
         switch job {
         case .describe: return []
+        case .status(let index) where isFirewall:
+            guard opensPinholes(values) else { return statusFailed(index, at: now) }
+            chosen = index
+            return isReady()
         case .status(let index):
             guard values.value("NewConnectionStatus") == "Connected" else { return statusFailed(index, at: now) }
             chosen = index
@@ -78,6 +89,9 @@ extension IGDClient {
             }
             return mapped(key, port, seconds)
         case .delete(let key, _): return deleted(key)
+        case .openPinhole(let key, let seconds): return pinholeOpened(key, values.value("UniqueID"), seconds)
+        case .renewPinhole(let key, _, let seconds): return pinholeStands(key, seconds)
+        case .closePinhole(let key, _): return pinholeClosed(key)
         }
     }
 
@@ -107,6 +121,9 @@ extension IGDClient {
         case .externalAddress: return addressFailed(at: now)
         case .delete(let key, _): return deleted(key)
         case .addAny(let key, _, _): return [.failed(key, .refused(code: code))]
+        case .openPinhole(let key, _): return pinholeFailed(key, .refused(code: code))
+        case .renewPinhole(let key, _, let seconds): return pinholeIsUnknown(key, seconds)
+        case .closePinhole(let key, _): return pinholeClosed(key)
         case .add(let key, let port, let seconds, let conflicts):
             guard let other = alternative(key, port, seconds, conflicts, code) else {
                 return [.failed(key, .refused(code: code))]

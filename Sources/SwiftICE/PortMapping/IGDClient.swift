@@ -1,6 +1,7 @@
 internal import SansIO
 
-/// Asks a gateway in the way of UPnP: finds it, reads what it offers, and has it map ports, one exchange at a time.
+/// Asks a gateway in the way of UPnP: finds it, reads what it offers, and has it map ports, one exchange at a time; or over
+/// IPv6 open its firewall.
 struct IGDClient: Sendable {
     enum Job: Hashable, Sendable {
         case describe(HTTPLocation)
@@ -10,6 +11,9 @@ struct IGDClient: Sendable {
         /// Asks for whichever port is free (version 2).
         case addAny(MappingKey, port: UInt16, seconds: UInt32)
         case delete(MappingKey, port: UInt16)
+        case openPinhole(MappingKey, seconds: UInt32)
+        case renewPinhole(MappingKey, PinholeID, seconds: UInt32)
+        case closePinhole(MappingKey, PinholeID)
     }
 
     enum Phase: Hashable, Sendable {
@@ -51,6 +55,10 @@ struct IGDClient: Sendable {
     var exchange: Exchange?
     /// The external port of each mapping that stands.
     var ports: [MappingKey: UInt16] = [:]
+    /// The name of each hole in the firewall.
+    var pinholes: [MappingKey: PinholeID] = [:]
+    /// Holes that were given back before the gateway told their name.
+    var unwanted: [MappingKey] = []
     private var timers = TimerTable<Timer>()
     private var lastConnection: UInt64 = 0
 
@@ -77,7 +85,10 @@ struct IGDClient: Sendable {
         let dropped = (closing.map { [$0.job] } ?? []) + jobs
         jobs = []
         let failed = dropped.compactMap { job -> GatewayEvent? in
-            if case .delete(let key, _) = job { return .unmapped(key) }
+            switch job {
+            case .delete(let key, _), .closePinhole(let key, _): return .unmapped(key)
+            default: break
+            }
             return job.key.map { .failed($0, .noAnswer) }
         }
         return (closing.map { [.close($0.id)] } ?? []) + failed
@@ -88,17 +99,20 @@ struct IGDClient: Sendable {
         phase = .searching(attempt: attempt)
         let isLast = attempt == configuration.searches
         timers.set(.search, at: now.advanced(by: isLast ? configuration.searchPatience : configuration.searchInterval))
-        return [SSDP.group, gateway.with(port: SSDP.port)].flatMap { destination in
-            SSDP.targets.map { .send(SSDP.search($0), to: destination) }
+        let group = SSDP.group(client.family, scope: gateway.scope)
+        return [group, gateway.with(port: SSDP.port)].flatMap { destination in
+            (isFirewall ? SSDP.firewallTargets : SSDP.targets).map {
+                .send(SSDP.search($0, client.family), to: destination)
+            }
         }
     }
 
     /// Takes an answer to a search from the gateway.
     mutating func receive(_ datagram: [UInt8], at now: Instant) -> [GatewayEvent] {
         do throws(WireError) {
-            guard let location = try SSDP.location(in: datagram), location.endpoint.address == gateway.address else {
-                return [.ignored(.elsewhere)]
-            }
+            guard let location = try SSDP.location(in: datagram)?.scoped(gateway.scope),
+                isGateway(location.endpoint.address)
+            else { return [.ignored(.elsewhere)] }
             guard !known.contains(location), known.count < configuration.locationLimit else { return [] }
             known.append(location)
             locations.append(location)
@@ -112,6 +126,7 @@ struct IGDClient: Sendable {
     mutating func map(_ key: MappingKey, wishing port: UInt16, seconds: UInt32, at now: Instant) -> [GatewayEvent] {
         guard phase == .ready else { return [.failed(key, .noAnswer)] }
         forget(key)
+        guard !isFirewall else { return openPinhole(key, seconds: seconds, at: now) }
         // The address may have changed since; asking costs one exchange within the local network.
         jobs.append(.externalAddress)
         jobs.append(.add(key, port: port == 0 ? key.port : port, seconds: seconds, conflicts: 0))
@@ -120,6 +135,7 @@ struct IGDClient: Sendable {
 
     mutating func unmap(_ key: MappingKey, at now: Instant) -> [GatewayEvent] {
         forget(key)
+        guard !isFirewall else { return closePinhole(key, at: now) }
         // One that is being asked for will stand by the time the gateway reads this.
         var asked: UInt16?
         if case .add(key, let port, _, _)? = exchange?.job { asked = port }
@@ -225,6 +241,7 @@ extension IGDClient.Job {
         switch self {
         case .describe, .status, .externalAddress: nil
         case .add(let key, _, _, _), .addAny(let key, _, _), .delete(let key, _): key
+        case .openPinhole(let key, _), .renewPinhole(let key, _, _), .closePinhole(let key, _): key
         }
     }
 }

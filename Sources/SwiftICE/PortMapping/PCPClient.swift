@@ -15,6 +15,8 @@ struct PCPClient: Sendable {
     private var random: RandomSource
     /// Names us as the owner of each mapping, from its first request to its end.
     private var nonces: [MappingKey: PCPMap.Nonce] = [:]
+    /// Mappings whose end was refused, so that their lifetime is made as short as it can be.
+    private var shortened: [MappingKey] = []
 
     init(client: IPAddress, gateway: Endpoint, configuration: PortMapper.Configuration, random: RandomSource) {
         self.client = client
@@ -62,18 +64,24 @@ struct PCPClient: Sendable {
         case .map(let map):
             let key = MappingKey(transport: map.transport, port: map.internalPort)
             guard nonces[key] == map.nonce else { break }
-            events += answered(key, response, map)
+            events += answered(key, response, map, at: now)
         case .other: break
         }
         return events.isEmpty ? [.ignored(.unexpected)] : events
     }
 
-    private mutating func answered(_ key: MappingKey, _ response: PCPResponse, _ map: PCPMap) -> [GatewayEvent] {
+    private mutating func answered(
+        _ key: MappingKey, _ response: PCPResponse, _ map: PCPMap, at now: Instant
+    ) -> [GatewayEvent] {
         if pending.contains(.unmap(key)) {
-            guard response.seconds == 0 || response.result != .success else { return [] }
+            // miniupnpd 2.3.1 does not let us end a hole for IPv6 that it lets us renew.
+            if response.result == .notAuthorized, !shortened.contains(key) {
+                shortened.append(key)
+                return ask(.unmap(key), .map(self.map(key, map.nonce, key.port), seconds: 1), at: now)
+            }
+            guard response.seconds == 0 || response.result != .success || shortened.contains(key) else { return [] }
             _ = pending.end(.unmap(key))
-            nonces[key] = nil
-            return [.unmapped(key)]
+            return unmapped(key)
         }
         guard pending.end(.map(key)) else { return [] }
         guard response.result == .success else {
@@ -83,6 +91,12 @@ struct PCPClient: Sendable {
             return [.failed(key, .refused(code: UInt16(PCPResponse.Result.noResources.rawValue)))]
         }
         return [.mapped(key, external: map.external, lifetime: .seconds(Int64(response.seconds)))]
+    }
+
+    private mutating func unmapped(_ key: MappingKey) -> [GatewayEvent] {
+        nonces[key] = nil
+        shortened.removeAll { $0 == key }
+        return [.unmapped(key)]
     }
 
     /// The gateway answers in the older protocol: it does not speak this one.
@@ -95,9 +109,7 @@ struct PCPClient: Sendable {
             case .send(let bytes): events.append(.send(bytes, to: gateway))
             case .gaveUp(.probe): events.append(.absent)
             case .gaveUp(.map(let key)): events.append(.failed(key, .noAnswer))
-            case .gaveUp(.unmap(let key)):
-                nonces[key] = nil
-                events.append(.unmapped(key))
+            case .gaveUp(.unmap(let key)): events += unmapped(key)
             }
         }
         return events

@@ -3,7 +3,7 @@ public import SansIO
 /// Keeps ports of the gateway mapped to ours, in whichever way the gateway speaks: PCP, NAT-PMP or UPnP.
 ///
 /// One mapper serves one address of ours and the next hop behind it. Over IPv6 mappings are holes in the gateway's
-/// firewall, which PCP alone opens here. Order of use: ``start(at:)``, ``add(_:port:wishing:at:)`` at any time, feed what
+/// firewall, which PCP and UPnP open. Order of use: ``start(at:)``, ``add(_:port:wishing:at:)`` at any time, feed what
 /// comes to the socket and to connections, ``close(at:)`` at the end. Mappings are renewed at half of their lifetime, and
 /// made anew when the gateway lost them.
 public struct PortMapper: Machine {
@@ -144,10 +144,13 @@ public struct PortMapper: Machine {
     /// Takes a datagram that arrived on the socket.
     public mutating func receive(_ datagram: Span<UInt8>, from source: Endpoint, at now: Instant) -> [Effect] {
         guard phase == .running || phase == .closing else { return [.ignored(.closed)] }
-        guard source.address.unmapped == gateway.address, datagram.count > 0 else {
-            return [.ignored(.stranger(source))]
-        }
-        if datagram[0] == UInt8(ascii: "H") { return carry(igd.receive([UInt8](datagram), at: now), .igd, at: now) }
+        let isAnswerToSearch = datagram.count > 0 && datagram[0] == UInt8(ascii: "H")
+        let source = source.unmapped
+        // A gateway answers a search over IPv6 from whichever of its addresses it likes.
+        guard source.address == gateway.address || isAnswerToSearch && igd.isGateway(source.address),
+            datagram.count > 0
+        else { return [.ignored(.stranger(source))] }
+        if isAnswerToSearch { return carry(igd.receive([UInt8](datagram), at: now), .igd, at: now) }
         guard source.port == Self.gatewayPort else { return [.ignored(.stranger(source))] }
         do throws(WireError) {
             guard datagram[0] == 0 else {
@@ -205,11 +208,12 @@ public struct PortMapper: Machine {
         timers.cancel(.preference)
         for index in entries.indices where entries[index].standing == nil { entries[index].tried = [] }
         availabilities[PortMapping.Method.pcp.rawValue] = .probing
-        var effects = carry(pcp.probe(at: now), .pcp, at: now)
-        guard client.family == .v4 else { return effects }
-        availabilities[PortMapping.Method.natPMP.rawValue] = .probing
         availabilities[PortMapping.Method.igd.rawValue] = .probing
-        effects += carry(natPMP.probe(at: now), .natPMP, at: now)
+        var effects = carry(pcp.probe(at: now), .pcp, at: now)
+        if client.family == .v4 {
+            availabilities[PortMapping.Method.natPMP.rawValue] = .probing
+            effects += carry(natPMP.probe(at: now), .natPMP, at: now)
+        }
         return effects + carry(igd.probe(at: now), .igd, at: now)
     }
 

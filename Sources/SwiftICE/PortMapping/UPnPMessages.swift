@@ -34,7 +34,7 @@ struct HTTPLocation: Hashable, Sendable {
             guard let location = HTTPLocation(reference), location.endpoint.address == endpoint.address else {
                 return nil
             }
-            return location
+            return location.scoped(endpoint.scope)
         }
         guard !reference.contains("://"), !reference.hasPrefix("//") else { return nil }
         guard !reference.hasPrefix("/") else { return HTTPLocation(endpoint: endpoint, path: reference) }
@@ -42,29 +42,46 @@ struct HTTPLocation: Hashable, Sendable {
         return HTTPLocation(endpoint: endpoint, path: folder + reference)
     }
 
+    /// The same on a link, where the address is one of a link.
+    func scoped(_ scope: UInt32) -> HTTPLocation {
+        guard endpoint.address.isLinkLocal else { return self }
+        return HTTPLocation(endpoint: Endpoint(endpoint.address, port: endpoint.port, scope: scope), path: path)
+    }
+
     /// Whether nothing in the text could end a line of a request.
     private static func isPlain(_ text: String) -> Bool { text.utf8.allSatisfy { (0x21...0x7E).contains($0) } }
 
-    /// The value of HOST for it.
-    var host: String { endpoint.description }
+    /// The value of HOST for it: a scope means nothing to others.
+    var host: String { Endpoint(endpoint.address, port: endpoint.port).description }
 }
 
 /// The Simple Service Discovery Protocol: how gateways are found (UPnP Device Architecture 1.1 §1.3).
 enum SSDP {
     static let port: UInt16 = 1900
-    static let group = Endpoint(.v4(0xEFFF_FFFA), port: port)
-    /// What is searched for, in one search each.
+    /// Where gateways listen: on the link, for IPv6 on that of `scope`.
+    static func group(_ family: IPAddress.Family, scope: UInt32) -> Endpoint {
+        switch family {
+        case .v4: Endpoint(.v4(0xEFFF_FFFA), port: port)
+        case .v6: Endpoint(.v6(high: 0xFF02_0000_0000_0000, low: 0xC), port: port, scope: scope)
+        }
+    }
+    /// What is searched for to open a firewall for IPv6, in one search each.
+    static let firewallTargets = [
+        "urn:schemas-upnp-org:device:InternetGatewayDevice:2",
+        "urn:schemas-upnp-org:service:WANIPv6FirewallControl:1",
+    ]
+    /// What is searched for to map ports.
     static let targets = [
         "urn:schemas-upnp-org:device:InternetGatewayDevice:1", "urn:schemas-upnp-org:device:InternetGatewayDevice:2",
         "urn:schemas-upnp-org:service:WANIPConnection:1", "urn:schemas-upnp-org:service:WANIPConnection:2",
         "urn:schemas-upnp-org:service:WANPPPConnection:1",
     ]
 
-    static func search(_ target: String) -> [UInt8] {
+    static func search(_ target: String, _ family: IPAddress.Family) -> [UInt8] {
         Array(
             """
             M-SEARCH * HTTP/1.1\r
-            HOST: 239.255.255.250:1900\r
+            HOST: \(group(family, scope: 0))\r
             MAN: "ssdp:discover"\r
             MX: 2\r
             ST: \(target)\r
@@ -91,13 +108,21 @@ struct IGDService: Hashable, Sendable {
     /// Whether the gateway picks another port by itself where the wished one is taken.
     var picksPorts: Bool { type.hasSuffix("WANIPConnection:2") }
 
-    /// The services of a description found at `location`, in its order.
-    static func all(in description: XMLElement, at location: HTTPLocation) -> [IGDService] {
+    /// What the services that map ports are called; one for each kind of link.
+    private static let mapping = [":service:WANIPConnection:", ":service:WANPPPConnection:"]
+    /// What the service that opens the firewall for IPv6 is called.
+    private static let firewall = [":service:WANIPv6FirewallControl:"]
+
+    /// The services of a description found at `location`, in its order, for one family.
+    static func all(
+        in description: XMLElement, at location: HTTPLocation, for family: IPAddress.Family
+    ) -> [IGDService] {
+        let names = family == .v4 ? mapping : firewall
         let base = description.value("URLBase").flatMap { location.resolving($0) } ?? location
         let found = description.all("service").compactMap { element -> IGDService? in
             guard let type = element.value("serviceType"), type.utf8.count <= 128,
                 type.utf8.allSatisfy({ (0x21...0x7E).contains($0) && ![0x22, 0x26, 0x3C, 0x3E].contains($0) }),
-                type.contains(":service:WANIPConnection:") || type.contains(":service:WANPPPConnection:"),
+                names.contains(where: { type.contains($0) }),
                 let control = element.value("controlURL").flatMap({ base.resolving($0) })
             else { return nil }
             return IGDService(type: type, control: control)

@@ -80,8 +80,13 @@ public struct RelayRace: Machine {
     }
 
     /// The allocation in use.
-    public var allocation: TURNClient.Allocation? {
-        if case .selected(let id) = phase { legs.first { $0.id == id }?.client.allocation } else { nil }
+    public var allocation: TURNClient.Allocation? { selected?.allocation }
+
+    /// The smoothed round trip to its server, as far as it was measured.
+    public var roundTrip: Duration? { selected?.memory.roundTrip }
+
+    private var selected: TURNClient? {
+        if case .selected(let id) = phase { legs.first { $0.id == id }?.client } else { nil }
     }
 
     // MARK: Inputs

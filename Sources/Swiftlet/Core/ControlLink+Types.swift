@@ -34,6 +34,8 @@ extension ControlLink {
         case timedOut
         /// The path in use broke.
         case lost
+        /// The path in use is gone, as with an address of ours, and no other one was found.
+        case stranded
     }
 
     package enum Reason: Hashable, Sendable {
@@ -57,6 +59,9 @@ extension ControlLink {
 
         /// How long the peer of a link that was idle may show no sign of life when the link is used again.
         package var doubt = Duration.seconds(3)
+
+        /// How long a link over UDP may be without a path until another one is asked for.
+        package var repair = Duration.milliseconds(1_500)
 
         /// The times that suit stock peers.
         package init() {}

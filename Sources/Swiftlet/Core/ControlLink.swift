@@ -19,6 +19,8 @@ package struct ControlLink: Machine {
         case reply
         case negotiation
         case grace
+        /// A path that was lost is not replaced.
+        case repair
     }
 
     /// How many datagrams, or pieces of a stream, of a peer that is ahead of us are kept until we have a pair as well.
@@ -202,6 +204,7 @@ package struct ControlLink: Machine {
             case .reply: effects += fail(.noReply)
             case .negotiation: effects += fail(hasPair ? .timedOut : .noPath)
             case .grace: effects += choose(at: now, patient: false)
+            case .repair: effects += fail(.stranded)
             }
         }
         return effects
@@ -317,7 +320,8 @@ package struct ControlLink: Machine {
                 translated += NetworkAction.preferring(pair).map { .network(transport, $0) }
                 translated += selected(pair, for: transport, at: now)
             case .permit(let address, let base): translated.append(.network(transport, .permit(address, on: base)))
-            case .completed, .lost, .resolve: break
+            case .lost: translated += lost(transport, at: now)
+            case .completed, .resolve, .openSockets, .closeSockets: break
             case .failed: translated += sessionFailed(transport, at: now)
             case .ignored(let reason): translated.append(.ignored(.ice(reason)))
             }
@@ -330,8 +334,18 @@ package struct ControlLink: Machine {
     ) -> [Effect] {
         guard let index = index(of: transport) else { return [] }
         sessions[index].state = .connected(pair)
+        timers.cancel(.repair)
         guard case .negotiating = phase else { return [] }
         return [.connected(transport, pair: pair)] + followClient(over: transport) + choose(at: now, patient: true)
+    }
+
+    /// The path in use is gone. Toward a Swiftlet another link takes its place, unless another path does so soon; a stream
+    /// cannot go on over another connection at all.
+    private mutating func lost(_ transport: SessionTransport, at now: Instant) -> [Effect] {
+        guard case .securing(transport) = phase, peer.isSwiftlet else { return [] }
+        guard transport == .udp else { return fail(.stranded) }
+        timers.set(.repair, at: now.advanced(by: timing.repair))
+        return []
     }
 
     private mutating func sessionFailed(_ transport: SessionTransport, at now: Instant) -> [Effect] {

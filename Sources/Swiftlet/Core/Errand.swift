@@ -4,6 +4,8 @@ internal import SecureChannel
 enum Errand: Hashable, Sendable {
     case call(CallID)
     case message(MessageNumber)
+    /// A call that goes on over another link.
+    case carry(CallID)
 }
 
 /// How far an errand has come in reaching the peer's devices.

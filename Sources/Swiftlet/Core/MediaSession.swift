@@ -73,7 +73,7 @@ struct MediaSession: Sendable {
         guard isGathered else { return [] }
         switch finding {
         // A session that has met nobody does nothing yet.
-        case .base, .mapped, .seen, .gone: _ = unmet.take(finding, at: now)
+        case .base, .mapped, .seen, .seenFromPort, .gone: _ = unmet.take(finding, at: now)
         case .permitted, .refused: break
         }
         return translate(agent.take(finding, at: now), at: now)
@@ -131,7 +131,7 @@ struct MediaSession: Sendable {
             case .lost: if repairEnd == nil { repairEnd = now.advanced(by: Self.repairTime) }
             case .failed: translated += fail()
             case .ignored(let reason): translated.append(.ignored(reason))
-            case .received, .connect, .write, .disconnect, .resolve: break
+            case .received, .connect, .write, .disconnect, .resolve, .openSockets, .closeSockets: break
             }
         }
         return translated

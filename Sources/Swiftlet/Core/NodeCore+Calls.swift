@@ -105,6 +105,7 @@ extension NodeCore {
         callOrder.removeAll { $0 == call }
         let errand = Errand.call(call)
         errands[errand] = nil
+        forgetStranded(call, at: now)
         sipCalls = sipCalls.filter { $0.value != call }
         for link in linkOrder {
             guard let record = links[link], record.calls.contains(call) || record.errands.contains(errand) else {
@@ -167,6 +168,7 @@ extension NodeCore {
             case .information(let body, let sip): translated += forward(sip, at: now) { $0.informed(body) }
             case .messageOutcome(let id, let status): translated += messageEnded(id, status, at: now)
             case .oversized(let sip, _): translated += introduce(userAgent.hangUp(sip, at: now), at: now)
+            case .moved(let sip, let flow): translated += moved(sip, to: flow, at: now)
             case .trying: break
             case .ignored(let reason): translated.append(.ignored(.sip("\(reason)")))
             }

@@ -136,6 +136,8 @@ extension NodeCore {
             case .connected(let transport, let pair): translated += pathFound(link, transport, pair)
             case .secure(let role, let transport, let pair): translated += secure(link, role, transport, pair)
             case .secureInput(let bytes): translated.append(.secureInput(link, bytes))
+            case .failed(.stranded):
+                translated += strandCalls(of: link, at: now) + failed(link, because: .connectionLost, at: now)
             case .failed(let why): translated += failed(link, because: CallEnd(why), at: now)
             case .ignored(let reason): translated.append(.ignored(.link(link, reason)))
             }
@@ -226,7 +228,7 @@ extension CallEnd {
             switch failure {
             case .noReply: .noReply
             case .noPath, .timedOut: .unreachable
-            case .lost: .connectionLost
+            case .lost, .stranded: .connectionLost
             }
     }
 

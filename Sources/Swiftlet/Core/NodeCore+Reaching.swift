@@ -107,6 +107,7 @@ extension NodeCore {
         case .call(let call):
             return introduce(calls[call]?.noMoreDevices(because: why, at: now) ?? [], of: call, at: now)
         case .message(let number): return [.event(.messageOutcome(number, .failed(why)))]
+        case .carry(let call): return carryLater(call, at: now)
         }
     }
 
@@ -124,6 +125,7 @@ extension NodeCore {
             let user = record.machine.dialect == .direct ? record.device : record.account
             let input = calls[call]?.reached(user.hex, on: flow, as: sip, traits: record.traits, at: now)
             effects = introduce(input ?? [], of: call, at: now)
+        case .carry(let call): effects = carry(call, to: link, over: flow, at: now)
         case .message(let number):
             guard let message = errands[errand]?.message else { break }
             let id = SIPLite.MessageID(rawValue: nextNumber())

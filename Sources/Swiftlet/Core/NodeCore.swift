@@ -72,6 +72,8 @@ package struct NodeCore: Machine {
         case doubt(LinkID)
         /// A channel the peer just accepted is not used yet.
         case settling(LinkID)
+        /// Another link for a call whose link is gone is asked for again.
+        case carry(CallID)
     }
 
     let configuration: Configuration
@@ -91,6 +93,8 @@ package struct NodeCore: Machine {
     /// Which call a SIP call belongs to.
     var sipCalls: [SIPLite.CallID: CallID] = [:]
     var errands: [Errand: ErrandRecord] = [:]
+    /// The calls whose link went with an address of ours.
+    var stranded: [CallID: StrandedCall] = [:]
     var messagesInFlight: [SIPLite.MessageID: (message: MessageNumber, link: LinkID)] = [:]
     var certificateSearches: [DeviceID: CertificateSearch] = [:]
     var knownDevices: KnownDevices
@@ -185,6 +189,7 @@ package struct NodeCore: Machine {
             case .askOtherwise(let link): effects += askOtherwise(link, at: now)
             case .doubt(let link): effects += failed(link, because: .connectionLost, at: now)
             case .settling(let link): effects += serve(link, at: now)
+            case .carry(let call): effects += seekLink(for: call, at: now)
             }
         }
         return effects

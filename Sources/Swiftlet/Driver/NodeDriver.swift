@@ -25,6 +25,7 @@ final class NodeDriver {
 
     private let dhtSockets: DHTSockets
     private var discovery: LocalDiscovery?
+    private var monitor: InterfaceMonitor?
     private let batch = DatagramBatch()
     private var sessions: [SessionID: SessionNetwork] = [:]
     /// What was found of sessions that are not gathered yet.
@@ -88,8 +89,17 @@ final class NodeDriver {
             // Nobody waits for it: the first call just finds the libraries ready.
         }
         surroundings.findGateways()
+        do throws(Errno) {
+            monitor = try InterfaceMonitor(on: loop) { [weak self] in self?.networkChanged() }
+        } catch { log.info("changes of the network are not noticed", metadata: ["error": "\(error)"]) }
         perform(core.publish(at: loop.now))
         if configuration.findsNeighbours { startDiscovery() }
+    }
+
+    private func networkChanged() {
+        guard surroundings.networkChanged() else { return }
+        // Discovery tells of the links it sees.
+        if discovery == nil { perform(core.linksChanged(at: loop.now)) }
     }
 
     private func startDiscovery() {
@@ -102,7 +112,6 @@ final class NodeDriver {
             },
             linksChanged: { [weak self] in
                 guard let self else { return }
-                surroundings.networkChanged()
                 perform(core.linksChanged(at: loop.now))
             })
         discovery?.start()
@@ -183,6 +192,7 @@ final class NodeDriver {
         surroundings.close()
         (media, links, sessions) = ([:], [:], [:])
         discovery?.close()
+        monitor?.close()
         dhtSockets.close()
     }
 

@@ -55,14 +55,24 @@ enum InteropICE {
         }
     }
 
+    /// The gateway as the kernel knows it: over IPv6 with the link it is on.
+    private static func way(to gateway: IPAddress) throws -> Endpoint {
+        guard let route = DefaultRoute.readAll().first(where: { $0.gateway == gateway }) else {
+            throw Disappointment(what: "no route by \(gateway)")
+        }
+        return route.nextHop
+    }
+
     /// Maps, says so, waits for a line, renews, gives back. The script looks at the gateway in between.
     private static func map(
         _ name: String, _ gateway: IPAddress, _ client: IPAddress, on loop: EventLoop
     ) async throws -> String {
-        let methods: [String: PortMapping.Method] = ["pcp": .pcp, "natpmp": .natPMP, "igd": .igd]
+        let methods: [String: PortMapping.Method] = [
+            "pcp": .pcp, "natpmp": .natPMP, "igd": .igd, "pcp6": .pcp, "igd6": .igd,
+        ]
         guard let method = methods[name] else { throw Disappointment(what: "no such way") }
         let stage = MappingStage(
-            on: loop, method: method, client: client, gateway: gateway, lifetime: .seconds(12))
+            on: loop, method: method, client: client, gateway: try way(to: gateway), lifetime: .seconds(12))
         try await stage.start(port: 9900)
         let effect = try await stage.effect("not mapped") { if case .mapped = $0 { true } else { false } }
         guard case .mapped(_, let mapping) = effect else { throw Disappointment(what: "not mapped") }

@@ -21,7 +21,7 @@ actor MappingStage {
     }
 
     init(
-        on loop: EventLoop, method: PortMapping.Method, client: IPAddress, gateway: IPAddress, lifetime: Duration
+        on loop: EventLoop, method: PortMapping.Method, client: IPAddress, gateway: Endpoint, lifetime: Duration
     ) {
         self.loop = loop
         self.method = method
@@ -30,7 +30,7 @@ actor MappingStage {
         configuration.lifetime = lifetime
         configuration.renewalFloor = .seconds(1)
         mapper = PortMapper(
-            client: client, gateway: Endpoint(gateway, port: 0), configuration: configuration, random: .system)
+            client: client, gateway: gateway, configuration: configuration, random: .system)
     }
 
     func start(port: UInt16) throws {
@@ -61,7 +61,10 @@ actor MappingStage {
                 try? socket?.send(bytes, to: destination)
             case .connect(let id, let endpoint): open(id, endpoint)
             case .write(let bytes, let id):
-                if String(decoding: bytes, as: UTF8.self).contains("#AddPortMapping") { requests += 1 }
+                let request = String(decoding: bytes, as: UTF8.self)
+                if ["#AddPortMapping", "#AddPinhole", "#UpdatePinhole"].contains(where: request.contains) {
+                    requests += 1
+                }
                 try? streams[id]?.write(bytes)
             case .close(let id): streams.removeValue(forKey: id)?.close()
             default: told.append(effect)

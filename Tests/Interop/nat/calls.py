@@ -27,6 +27,7 @@ DHT = [f"{address}:4222" for address in lab.SERVER]
 # The amplitude above which a tenth of a second counts as spoken in; pauses lie below 250.
 VOICE = 300
 SOUNDS = ["/usr/share/sounds/alsa/Front_Left.wav", "/usr/share/sounds/alsa/Rear_Center.wav"]
+MOVED_TIMES = 6  # how often a voice says its words while its side moves
 PATIENCE = 40.0  # seconds for anything to happen; only ever passes when something is broken
 TURN = ["--turn", "turn:user:pass@20.0.0.10"]
 STUN = ["--stun", "20.0.0.10"]
@@ -41,6 +42,7 @@ class Call:
     options: tuple = ()
     expected: str = cells.DIRECT
     outlook: str = ""  # what netcheck is to say where the caller is; not asked where empty
+    moves: bool = False  # the caller gets another address while both talk
 
     @property
     def needs_coturn(self):
@@ -55,6 +57,8 @@ CALLS = [
     Call("stun", "portrestricted+restricted", tuple(STUN)),
     Call("relay", "symmetric+symmetric", tuple(TURN), cells.RELAY, outlook="restricted"),
     Call("relay-only", "portrestricted+portrestricted", (*TURN, "--relay-only"), cells.RELAY),
+    Call("moved", "linux+public", moves=True),
+    Call("moved-home", "linux+portrestricted", moves=True),
 ]
 
 
@@ -121,25 +125,44 @@ def place(call, swiftlet, callee, folder):
         shared = ["--no-discovery", *(word for entry in DHT for word in ("--bootstrap", entry)), *call.options]
         state = lambda side: ["--state", os.path.join(folder, side)]
         heard = {side: log(f"{side}.wav") for side in "ab"}
+        spoken = {side: log(f"{side}-says.wav") for side in "ab"}
+        for side, sound in zip("ab", SOUNDS):
+            repeat(sound, MOVED_TIMES if call.moves else 1, spoken[side])
         listener = Node(built, "b", [
-            swiftlet, "listen", *state("b"), *shared, "--answer", "auto", "--play", SOUNDS[1], "--record", heard["b"]],
+            swiftlet, "listen", *state("b"), *shared, "--answer", "auto", "--play", spoken["b"], "--record", heard["b"]],
             log("b"))
         listener.wait_for("announced")
         caller = Node(built, "a", [
-            swiftlet, "call", callee, *state("a"), *shared, "--duration", "2.5", "--play", SOUNDS[0], "--record",
+            swiftlet, "call", callee, *state("a"), *shared, "--duration", "12" if call.moves else "2.5", "--play", spoken["a"], "--record",
             heard["a"]], log("a"))
         caller.wait_for("media-connected")
+        if call.moves:
+            time.sleep(1.5)
+            built.move("a")
         if caller.finish() != 0:
             raise Failed("the call failed")
-        listener.wait_for("ended")
+        # A side that was not told would go on until it takes the other one for dead.
+        limit = time.monotonic() + 5
+        reason = listener.wait_for("ended")["reason"]
+        if reason != "remote-hung-up" or time.monotonic() > limit:
+            raise Failed(f"b's call ended by {reason}")
         listener.finish(interrupting=True)
-        for side, sound in (("b", SOUNDS[0]), ("a", SOUNDS[1])):
+        for side, sound in (("b", spoken["a"]), ("a", spoken["b"])):
             voice, wanted = voiced_tenths(heard[side]), voiced_tenths(sound)
-            if voice < wanted * 3 / 4:
+            if voice < wanted * (1 / 2 if call.moves else 3 / 4):
                 raise Failed(f"{side} heard {voice / 10} s of a voice that speaks for {wanted / 10} s")
         if call.outlook:
             check_outlook(call, built, [swiftlet, "netcheck", "--json", *shared])
         return describe(caller, listener)
+
+
+def repeat(sound, times, path):
+    """Writes a sound that says the same several times."""
+    with wave.open(sound) as source, wave.open(path, "wb") as file:
+        file.setparams(source.getparams())
+        frames = source.readframes(source.getnframes())
+        for _ in range(times):
+            file.writeframes(frames)
 
 
 def voiced_tenths(path):
@@ -159,8 +182,8 @@ def check_outlook(call, built, words):
     events = {event["event"]: event for event in map(json.loads, text.splitlines())}
     if events["outlook"]["calls"] != call.outlook:
         raise Failed(f"netcheck says {events['outlook']['calls']} instead of {call.outlook}: {text}")
-    if "--turn" in call.options and not events["relay"]["usable"]:
-        raise Failed(f"netcheck has no relay: {text}")
+    if "--turn" in call.options and not (events["relay"]["usable"] and events["relay"]["roundTripMs"] > 0):
+        raise Failed(f"netcheck has no relay, or did not measure it: {text}")
 
 
 def describe(caller, listener):

@@ -12,6 +12,7 @@ Flags: `hairpin`; `noudp`, `only443`; `reject` (refuse loudly); `dual` (IPv6 too
 `igd` (miniupnpd: UPnP, NAT-PMP, PCP).
 """
 
+import json
 import os
 import re
 import shutil
@@ -175,6 +176,17 @@ class Lab:
         self.address(host, "eth0", *([f"{inner}.{number}/24"] if has4 else []), *([f"{six}:2::{number}/64"] if six else []))
         self.route(host, f"{inner}.1" if has4 else None, f"{six}:2::1" if six else None)
 
+    def move(self, host):
+        """Takes the host's address away, and a second later gives it another one of the same network."""
+        interface = "wan" if (self.a if host == "a" else self.b).is_public else "eth0"
+        shown = json.loads(self.output(host, ["ip", "-j", "-4", "addr", "show", "dev", interface]))
+        known = next(info for info in shown[0]["addr_info"] if info["family"] == "inet")
+        net, _, number = known["local"].rpartition(".")
+        self.batch(host, [f"addr del {known['local']}/{known['prefixlen']} dev {interface}"])
+        time.sleep(1)
+        self.address(host, interface, f"{net}.{int(number) + 100}/{known['prefixlen']}")
+        self.route(host, f"{net}.1", None)
+
     def translate(self, node, kind, external, inner_net, flags, guard):
         rules = router.translation(kind, external, inner_net, "hairpin" in flags) + router.firewall(guard)
         if "igd" in flags:
@@ -268,6 +280,9 @@ lease_file={self.folder}/{home}.leases
 allow 1024-65535 0.0.0.0/0 1024-65535
 """)
         self.start(home, ["miniupnpd", "-d", "-f", configuration, "-P", os.path.join(self.folder, f"{home}.pid")])
+        # PCP and NAT-PMP, then UPnP.
+        self.await_port(home, 5351)
+        self.await_port(home, 1900)
 
     def await_port(self, node, port):
         limit = time.monotonic() + 10

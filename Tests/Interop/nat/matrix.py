@@ -3,8 +3,9 @@
 
 Usage: matrix.py PEER [--quick | --loss] [--runs N] [--cells "A B"] [--limit MS] [--json FILE] [--table FILE]
 
-PEER is run as PEER [--tcp] [--map] [--predict] DIR ME OTHER TURN LIMIT_MS on both hosts and prints one JSON object. A cell is green
-when every run ended with data in both directions over the best kind of pair that theory allows, or on lossy lines over any.
+PEER is run as PEER [--tcp --simultaneous] [--map] [--names] [--predict] [--birthday] [--talk MS] DIR ME OTHER TURN LIMIT_MS
+on both hosts and prints one JSON object. A cell is green when every run ended with data in both directions over the best kind of
+pair that theory allows, or on lossy lines over any, and where a host moves with a short silence only.
 With --quick a cell that is not green gets a second try, as one run on a busy machine may meet a pause of the machine.
 Times are shown beside their goals and judged by nobody, as they say as much about the machine.
 """
@@ -24,18 +25,29 @@ import lab
 import table
 
 
+# How long a session talks that is to survive a move, and when that comes.
+TALK_MS, MOVE_AFTER_S = 8_000, 1.5
+
+
 def run_once(built, cell, peer, limit):
     """One session; returns what both sides printed."""
     folder = tempfile.mkdtemp(prefix="swiftlet-peer-")
-    options = (["--tcp"] if cell.tcp else []) + (["--map"] if "mapping" in cell.ways else [])
+    options = (["--tcp", "--simultaneous"] if cell.tcp else []) + (["--map"] if "mapping" in cell.ways else [])
     options += ["--predict"] if "prediction" in cell.ways else []
+    options += ["--names"] if cell.names else []
+    options += ["--talk", str(TALK_MS)] if cell.moves else []
+    options += ["--birthday"] if "birthday" in cell.ways else []
+    relays = "0" if cell.birthday else "1"
     try:
         processes = [
             subprocess.Popen(
-                built.command(me, ["timeout", str(limit // 1000 + 10), peer, *options, folder, me, other, "1", str(limit)]),
+                built.command(me, ["timeout", str(limit // 1000 + 10), peer, *options, folder, me, other, relays, str(limit)]),
                 stdout=subprocess.PIPE, text=True)
             for me, other in ("ab", "ba")
         ]
+        if cell.moves:
+            time.sleep(MOVE_AFTER_S)
+            built.move("a")
         return [read(process.communicate()[0]) for process in processes]
     finally:
         shutil.rmtree(folder)
@@ -60,16 +72,19 @@ def kind(sides):
 def run_cell(cell, peer, runs, limit, seed):
     a, b = lab.read_topology(cell.topology)
     line = lab.Line(cell.line.delay_ms, cell.line.jitter_ms, cell.line.loss_percent, seed)
-    with lab.Lab(a, b, line, overlap=cell.overlap) as built:
-        if "mapping" in cell.ways:
-            time.sleep(0.3)  # for miniupnpd, which tells nobody when it listens
-        results = [run_once(built, cell, peer, limit) for _ in range(runs)]
+    results = []
+    # A move changes the network for good.
+    for _ in range(runs if cell.moves else 1):
+        with lab.Lab(a, b, line, overlap=cell.overlap) as built:
+            results += [run_once(built, cell, peer, limit) for _ in range(1 if cell.moves else runs)]
     reached = [kind(sides) for sides in results]
     times = lambda key: sorted(
         max(side[key] for side in sides) for sides in results if all(key in side for side in sides))
     return {
         "cell": cell.name, "expected": cell.expected, "reached": reached,
-        "green": all(one in cell.accepted for one in reached), "goal_ms": cell.goal_ms(cell.expected),
+        "green": all(one in cell.accepted for one in reached) and all(
+            side.get("silence_ms", 0) <= cells.SILENCE_LIMIT_MS for sides in results for side in sides),
+        "silence_ms": times("silence_ms"), "goal_ms": cell.goal_ms(cell.expected),
         "connected_ms": times("connected_ms"), "completed_ms": times("completed_ms"), "gather_ms": times("gather_ms"),
         "control": sorted(sum(side.get("control", 0) for side in sides) for sides in results), "runs": results,
     }
@@ -102,6 +117,8 @@ def main():
     for cell in chosen:
         # A cell in which theory allows nothing need not be waited for in full.
         limit = options.limit if cell.expected != cells.NONE else min(options.limit, 3_000)
+        if cell.birthday:
+            limit = max(limit, 20_000)  # a thousand packets, a hundred a second
         result = try_cell(cell, options.peer, runs, limit, seed=len(results) + 1)
         if options.quick and not result["green"]:
             print(f"{table.line(result)}; once more", flush=True)

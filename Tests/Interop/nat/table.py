@@ -30,7 +30,8 @@ def line(result):
         f"{'ok  ' if result['green'] else 'FAIL'} {result['cell']}  {result['expected']} {share(result)}"
         + (f" (else {', '.join(others)})" if others else "")
         + f"  connected {milliseconds(quantile(connected, 0.5))}/{milliseconds(quantile(connected, 0.95))} ms"
-        + f" (goal {result['goal_ms']:.0f}), settled {milliseconds(quantile(completed, 0.5))} ms")
+        + f" (goal {result['goal_ms']:.0f}), settled {milliseconds(quantile(completed, 0.5))} ms"
+        + (f", silent for {max(result['silence_ms'])} ms at most" if result["silence_ms"] else ""))
 
 
 def reference():
