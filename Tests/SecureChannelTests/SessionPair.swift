@@ -71,12 +71,14 @@ final class SessionPair {
 
     var areEstablished: Bool { Self.facts(clientSaw) != nil && Self.facts(serverSaw) != nil }
 
-    /// Lets the time pass that missing records are waited for.
+    /// Lets the time pass that missing records are waited for, gap after gap.
     func giveUpGaps() {
-        now = now.advanced(by: RecordOrder.patience)
-        take(client.advance(to: now), fromClient: true)
-        take(server.advance(to: now), fromClient: false)
-        exchange()
+        while client.deadline != nil || server.deadline != nil {
+            now = now.advanced(by: RecordOrder.patience)
+            take(client.advance(to: now), fromClient: true)
+            take(server.advance(to: now), fromClient: false)
+            exchange()
+        }
     }
 
     static func facts(_ effects: [SecureEffect]) -> PeerFacts? {
