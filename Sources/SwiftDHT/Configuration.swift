@@ -42,6 +42,8 @@ public struct Configuration: Sendable {
     public var nodesPerPrefix = 64
     /// How many members of a bucket one address prefix has.
     public var bucketMembersPerPrefix = 2
+    /// How often a node that is heard is offered to a bucket that has no room for it.
+    public var offerInterval: Duration = .seconds(1)
     /// How many nodes of one answer are looked at, per family; no release sends more than 8.
     public var namedNodeLimit = 16
     /// How many nodes that were lost are remembered, to be found again.

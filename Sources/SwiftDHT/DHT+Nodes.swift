@@ -32,6 +32,8 @@ extension DHT {
         guard how > .named else { return true }
         guard networks[family].nodes.nodes[position].isLiving, networks[family].status == .connected,
             networks[family].table.isMember(node.id, isReply: how == .replied, at: now)
+                || networks[family].nodes.nodes[position].wasOffered(
+                    after: now.rewound(by: configuration.offerInterval))
         else { return false }
         networks[family].nodes.update(at: position) { $0.wasHeard(isReply: how == .replied, at: now) }
         return true
@@ -95,6 +97,7 @@ extension DHT {
 
     private mutating func insertIntoTable(_ node: KnownNode, _ how: Acquaintance, at now: Instant) {
         let family = node.endpoint.address.family
+        networks[family].nodes.update(node.id) { $0.offered = now }
         let nodes = networks[family].nodes
         let insertion = networks[family].table.insert(
             node, own: nodeID, isReply: how == .replied, nodes: nodes, configuration: configuration, at: now)

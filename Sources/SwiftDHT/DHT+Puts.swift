@@ -13,8 +13,9 @@ extension DHT {
     /// Stores at the leading nodes that have a token: no closer one is left to ask before them.
     mutating func storeAtClosest(_ search: inout Search, _ puts: [OpenPut], at now: Instant) {
         guard !puts.isEmpty else { return }
-        for index in leading(search, configuration.replication, at: now) {
-            for put in puts { storeIfDue(put, &search, index, at: now) }
+        let leading = leading(search, configuration.replication, at: now)
+        for put in puts {
+            for index in leading { storeIfDue(put, &search, index, at: now) }
         }
     }
 

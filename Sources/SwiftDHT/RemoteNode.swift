@@ -33,6 +33,8 @@ struct RemoteNode: Sendable {
     var contender: Endpoint?
     /// When it was last asked whether it is still where it is known to be.
     var challenged: Instant?
+    /// When it was last offered to the routing table.
+    var offered: Instant?
     /// Whether it tells askers at which port it sees them.
     var tellsPorts = false
     /// The last request to it that is not answered; those before it are linked there, so that a node owns no memory.
@@ -51,6 +53,12 @@ struct RemoteNode: Sendable {
     mutating func move(to endpoint: Endpoint) { (self.endpoint, contender) = (endpoint, nil) }
 
     var known: KnownNode { KnownNode(id: id, endpoint: endpoint) }
+
+    /// Whether it was offered to the routing table after `instant`.
+    func wasOffered(after instant: Instant) -> Bool {
+        guard let offered else { return false }
+        return offered > instant
+    }
 
     /// Notes that it sent something, or answered.
     mutating func wasHeard(isReply: Bool, at now: Instant) {

@@ -33,6 +33,11 @@ struct Storage: Sendable {
     private struct Shelf {
         var ids: [Value.ID] = []
         var entries: [Entry] = []
+
+        mutating func append(_ entry: Entry) {
+            ids.append(entry.value.id)
+            entries.append(entry)
+        }
     }
 
     /// How much one source stores, and what of it vanishes first.
@@ -77,16 +82,18 @@ struct Storage: Sendable {
     ) -> (isStored: Bool, displaced: [Slot]) {
         let slot = Slot(key: key, id: entry.value.id)
         var displaced: [Slot] = []
-        if self.entry(slot) == nil {
-            guard shelves[key] != nil || shelves.count < configuration.keyLimit else { return (false, []) }
-            if shelves[key]?.ids.count ?? 0 >= configuration.valuesPerKeyLimit {
+        if let ids = shelves[key]?.ids {
+            if ids.contains(slot.id) {
+                _ = remove(slot)
+            } else if ids.count >= configuration.valuesPerKeyLimit {
                 guard let victim = mostCommon(at: key, newcomer: entry.source) else { return (false, []) }
                 displaced.append(victim)
+                _ = remove(victim)
             }
+        } else if shelves.count >= configuration.keyLimit {
+            return (false, [])
         }
-        for slot in displaced + [slot] { _ = remove(slot) }
-        shelves[key, default: Shelf()].ids.append(slot.id)
-        shelves[key]?.entries.append(entry)
+        shelves[key, default: Shelf()].append(entry)
         count += 1
         if let expires = entry.expires { expiry.set(slot, at: expires) }
         guard let source = entry.source else { return (true, displaced) }
