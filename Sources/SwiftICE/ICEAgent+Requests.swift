@@ -31,7 +31,9 @@ extension ICEAgent {
             return [transmit(answer, over: arrival.path, at: now), .ignored(.unauthenticated(code))]
         }
         guard let generation, generation.number == current.number else {
-            // A check from before the restart: the peer may still use what it found then.
+            // A check from before the restart: the peer may still use what it found then. Once nothing of that is in use
+            // here, an answer would keep it talking to nobody (RFC 7675 §5.1).
+            if generation != nil, case .failed = state { return [.ignored(.noPath)] }
             identify(arrival.path)
             let answer = successResponse(to: message, from: arrival.source, under: generation ?? current)
             return [transmit(answer, over: arrival.path, at: now)]
