@@ -38,6 +38,7 @@ class Side:
         self.poll.register(self.process.stdout, select.POLLIN)
         self.unread = b""
         self.waiting = {}
+        self.unsaid = []
         self.tags = 0
         self.run([("nop",)] * 50)
         self.base = self.memory()
@@ -53,12 +54,16 @@ class Side:
                 return int(line.split()[1])
 
     def order(self, words, answered):
+        """Says what is to be done, with the next call of `read`."""
         self.tags += 1
         self.waiting[str(self.tags)] = answered
-        line = " ".join([words[0], str(self.tags), *map(str, words[1:])]) + "\n"
-        os.write(self.process.stdin.fileno(), line.encode())
+        self.unsaid.append(" ".join([words[0], str(self.tags), *map(str, words[1:])]) + "\n")
 
     def read(self, seconds):
+        # What is ordered in one go takes one write: this program must not be what is measured.
+        if self.unsaid:
+            os.write(self.process.stdin.fileno(), "".join(self.unsaid).encode())
+            self.unsaid = []
         if not self.poll.poll(max(0, seconds * 1000)):
             return
         chunk = os.read(self.process.stdout.fileno(), 1 << 18)
