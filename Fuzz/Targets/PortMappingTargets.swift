@@ -79,6 +79,9 @@ private struct PortMapperFuzz {
             let (id, effects) = mapper.add(
                 choices.byte() & 1 == 0 ? .udp : .tcp, port: 9000 + UInt16(choices.byte() & 7), at: now)
             ids.append(id)
+            guard !isOver else {
+                return try require(effects == [.failed(id, .overLimit)], "nothing is mapped after the end")
+            }
             try take(effects)
         case 4: if let id = choices.element(of: ids) { try take(mapper.remove(id, at: now)) }
         case 5:
