@@ -185,7 +185,8 @@ extension ICEAgent {
         }
         guard let id = pair(for: check), let pair = checkList[id] else { return [.ignored(.overLimit)] }
         checkList.update(id) { $0.wasCheckedPlainly = true }
-        return pair.state == .inProgress ? [] : trigger(id, at: now)
+        // One that is being nominated has a check under way, too; another one would take its place, again and again.
+        return pair.state == .inProgress || pair.isNominating ? [] : trigger(id, at: now)
     }
 
     /// The pair a check belongs to, made up where there is none yet.
