@@ -54,7 +54,8 @@ extension DHT {
     /// Reports that local addresses or routes changed.
     ///
     /// What others saw of us is forgotten, pauses between attempts to connect start over, and nodes are asked for new
-    /// tokens, as theirs are bound to an address that may be gone; listens are renewed with them.
+    /// tokens, as theirs are bound to an address that may be gone; listens begin anew with them, so that nothing is missed
+    /// that was pushed to that address.
     public mutating func connectivityChanged(at now: Instant) -> [Effect] {
         start(at: now)
         observed.reset()

@@ -137,10 +137,12 @@ extension DHT {
         }
     }
 
-    /// Forgets the tokens of a search, and renews its listens with new ones.
+    /// Forgets the tokens of a search, and begins its listens anew with others.
     mutating func resynchronise(_ key: SearchKey, at now: Instant) {
         guard let count = searches[key]?.nodes.count else { return }
-        for index in 0..<count { searches[key]?.update(at: index) { $0.resynchronise() } }
+        var closed: [UInt32] = []
+        for index in 0..<count { searches[key]?.update(at: index) { closed += $0.resynchronise() } }
+        for socket in closed { sockets[socket] = nil }
         step(key, at: now)
     }
 

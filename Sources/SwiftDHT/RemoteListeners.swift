@@ -19,7 +19,8 @@ struct RemoteListeners: Sendable {
 
     subscript(key: InfoHash) -> [RemoteListener] { byKey[key] ?? [] }
 
-    /// Adds or renews a listener; `nil` when a limit stands against it, else whether it is new.
+    /// Adds or renews a listener; `nil` when a limit stands against it, else whether it is new, or at a new address: then
+    /// what was pushed to the former one may not have reached it.
     mutating func insert(_ listener: RemoteListener, at key: InfoHash, configuration: Configuration) -> Bool? {
         let source = SourceGroup(listener.endpoint.address)
         if let known = byKey[key]?.firstIndex(where: { $0.node == listener.node && $0.socket == listener.socket }),
@@ -29,7 +30,7 @@ struct RemoteListeners: Sendable {
             byKey[key]?[known] = listener
             perSource[source, default: 0] += 1
             count += 1
-            return false
+            return before.endpoint != listener.endpoint
         }
         guard count < configuration.listenerLimit, byKey[key] != nil || byKey.count < configuration.keyLimit,
             self[key].count < configuration.listenersPerKeyLimit,

@@ -271,10 +271,12 @@ struct SearchNode: Sendable {
     /// Whether a probe for the put `operation` is under way.
     func isProbed(for operation: OperationID) -> Bool { lookups.contains { $0.question == .probe(operation) } }
 
-    /// Forgets the token, which is bound to an address we no longer have, and lets listens be renewed at once.
-    mutating func resynchronise() {
+    /// Forgets the token, which is bound to an address we no longer have, and lets listens begin anew: what the node pushed
+    /// to that address meanwhile, it tells a new listen only. Returns the sockets of the former ones.
+    mutating func resynchronise() -> [UInt32] {
         (token, synced, explored) = ([], nil, nil)
-        for index in subscriptions.indices { subscriptions[index].renewed = Instant(nanoseconds: .min) }
+        defer { subscriptions = [] }
+        return subscriptions.map(\.socket)
     }
 
     func probe(of operation: OperationID) -> Probe? { probes.first { $0.operation == operation } }

@@ -98,19 +98,30 @@ import Testing
         #expect(served(3000, at: .zero) == 3000)
     }
 
-    /// A node that comes back under the same identifier and another port keeps its listens, whatever its old port owes.
+    /// A node that comes back under the same identifier and another port keeps its listens, whatever its old port owes; and
+    /// hears there what that port may have missed.
     @Test func aListenerThatMovedIsNotForgottenForTheSilenceOfItsOldAddress() {
         var dht = node()
         let (old, new, author) = (peer, peer.with(port: 6000), Endpoint(.v4(0x0A00_0001), port: 1))
-        func listen(from source: Endpoint, at now: Instant) {
+        /// Returns the pushes that come at once, which are acknowledged.
+        func listen(from source: Endpoint, at now: Instant) -> [Update] {
             let granted = token(&dht, from: source, at: now)
-            _ = ask(
+            let sent = ask(
                 &dht, .listen(key: key, token: granted, socket: 1, version: 1, query: nil), from: source, at: now)
+            return sent.compactMap { packet in
+                guard case .request(let pushed) = packet.message, case .update(let update) = pushed.method else {
+                    return nil
+                }
+                let answer = Packet(.reply(Reply(sender: peerID)), transaction: packet.transaction, isClient: true)
+                _ = dht.receive(answer.encoded.span, from: source, at: now)
+                return update
+            }
         }
-        listen(from: old, at: .zero)
+        #expect(listen(from: old, at: .zero).isEmpty)
         put(&dht, Value(id: Value.ID(1), data: [1]), author)
         var now = Instant.zero.advanced(by: .seconds(1))
-        listen(from: new, at: now)
+        #expect(listen(from: new, at: now).count == 1)
+        #expect(listen(from: new, at: now).isEmpty, "what was told is not told again")
         let end = now.advanced(by: .seconds(25))
         while let next = dht.deadline, next <= end {
             now = next
