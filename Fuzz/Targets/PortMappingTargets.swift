@@ -89,7 +89,13 @@ private struct PortMapperFuzz {
             let found = "HTTP/1.1 200 OK\r\nLOCATION: http://\(place)/\(choices.byte() & 7)\r\n\r\n"
             try take(mapper.receive(Array(found.utf8).span, from: gateway.with(port: 1900), at: now))
         case 6, 7: try connection()
-        default: if choices.byte() == 7 { try take(mapper.close(at: now)) }
+        default:
+            switch choices.byte() {
+            case 7: try take(mapper.close(at: now))
+            case 8: try take(mapper.refused(by: gateway, at: now))
+            case 9: try take(mapper.refused(by: gateway.with(port: 1900), at: now))
+            default: break
+            }
         }
     }
 

@@ -36,7 +36,11 @@ final class MappingDriver {
             guard let self else { return }
             perform(mapper.receive(bytes, from: source, at: loop.now))
         }
-        guard (try? socket.receive(on: loop, into: batch, received)) != nil else { return nil }
+        let refused: (Endpoint) -> Void = { [weak self] destination in
+            guard let self else { return }
+            perform(mapper.refused(by: destination, at: loop.now))
+        }
+        guard (try? socket.receive(on: loop, into: batch, refused: refused, received)) != nil else { return nil }
         perform(mapper.start(at: loop.now))
     }
 

@@ -53,6 +53,21 @@ struct IGDTests {
         #expect(stage.requested.count == 6 && stage.requested.allSatisfy { recorded[$0] != nil })
     }
 
+    /// Some gateways hear the multicast search only.
+    @Test func aGatewayThatRefusesTheSearchMayStillAnswerIt() throws {
+        var stage = try stage()
+        let id = stage.add()
+        stage.take(stage.mapper.start(at: .zero))
+        for port: UInt16 in [5351, 1900] {
+            stage.take(stage.mapper.refused(by: PortMapperTests.gateway.with(port: port), at: .zero))
+        }
+        #expect(stage.told == [.failed(id, .noGateway)])
+        stage.run(for: .seconds(1))
+        #expect(stage.mapped.map(\.method) == [.igd])
+        stage.run(for: .seconds(36_000))
+        #expect(stage.mapper.mappings.count == 1 && stage.mapped.count == 1, "and nothing is probed again")
+    }
+
     @Test func leasesAreRenewedAtHalf() throws {
         var stage = try stage()
         _ = stage.add()

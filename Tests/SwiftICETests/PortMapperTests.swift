@@ -179,6 +179,33 @@ struct PortMapperTests {
         #expect(stage.mapped.map(\.method) == [.pcp])
     }
 
+    @Test func whatNobodyListensForIsNotWaitedFor() {
+        var stage = Stage()
+        (stage.gateway.speaksPCP, stage.gateway.speaksNATPMP) = (false, false)
+        let id = stage.add()
+        stage.take(stage.mapper.start(at: .zero))
+        stage.run(for: .milliseconds(2))
+        stage.take(stage.mapper.refused(by: Self.gateway.with(port: 5351), at: stage.now))
+        #expect(stage.told.isEmpty, "UPnP may still answer")
+        stage.take(stage.mapper.refused(by: Self.gateway.with(port: 1900), at: stage.now))
+        #expect(stage.told == [.failed(id, .noGateway)])
+        stage.gateway.speaksPCP = true
+        stage.run(for: .seconds(60))
+        #expect(stage.mapped.map(\.method) == [.pcp], "probed again later")
+    }
+
+    @Test func whatIsRefusedElsewhereSaysNothing() {
+        var stage = Stage()
+        (stage.gateway.speaksPCP, stage.gateway.speaksNATPMP) = (false, false)
+        _ = stage.add()
+        stage.take(stage.mapper.start(at: .zero))
+        for place in [Endpoint(.v4(0xC0A8_0102), port: 5351), Self.gateway.with(port: 53)] {
+            #expect(stage.mapper.refused(by: place, at: .zero) == [.ignored(.stranger(place))])
+        }
+        stage.run(for: .milliseconds(400))
+        #expect(stage.told.allSatisfy { if case .failed = $0 { false } else { true } })
+    }
+
     @Test func aLeaseThatRunsOutIsToldAndAskedForAgain() {
         var stage = Stage()
         stage.gateway.lifetime = 300

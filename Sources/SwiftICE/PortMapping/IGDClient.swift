@@ -107,6 +107,13 @@ struct IGDClient: Sendable {
         }
     }
 
+    /// Nobody at the gateway itself listens; one that hears multicast only may answer later.
+    mutating func isNotSpoken() -> [GatewayEvent] {
+        guard case .searching = phase else { return [] }
+        timers.cancel(.search)
+        return giveUp()
+    }
+
     /// Takes an answer to a search from the gateway.
     mutating func receive(_ datagram: [UInt8], at now: Instant) -> [GatewayEvent] {
         do throws(WireError) {
@@ -116,8 +123,11 @@ struct IGDClient: Sendable {
             guard !known.contains(location), known.count < configuration.locationLimit else { return [] }
             known.append(location)
             locations.append(location)
-            guard case .searching = phase else { return [] }
-            return describeNext(at: now)
+            switch phase {
+            // One that was given up may be late, or hear multicast only.
+            case .searching, .absent: return describeNext(at: now)
+            case .idle, .probing, .ready: return []
+            }
         } catch {
             return [.ignored(.malformed(error))]
         }

@@ -83,6 +83,9 @@ struct NATPMPClient: Sendable {
         return events
     }
 
+    /// Nobody listens at the gateway's port.
+    mutating func isNotSpoken() -> [GatewayEvent] { pending.end(.probe) ? [.absent] : [] }
+
     mutating func advance(to now: Instant) -> [GatewayEvent] {
         pending.advance(to: now).map { event in
             switch event {

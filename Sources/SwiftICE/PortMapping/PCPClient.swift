@@ -99,7 +99,7 @@ struct PCPClient: Sendable {
         return [.unmapped(key)]
     }
 
-    /// The gateway answers in the older protocol: it does not speak this one.
+    /// The gateway answers in the older protocol, or nobody listens at its port: it does not speak this one.
     mutating func isNotSpoken() -> [GatewayEvent] { pending.end(.probe) ? [.absent] : [] }
 
     mutating func advance(to now: Instant) -> [GatewayEvent] {

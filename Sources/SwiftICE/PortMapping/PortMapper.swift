@@ -165,6 +165,21 @@ public struct PortMapper: Machine {
         }
     }
 
+    /// Takes the network's word that nobody at the gateway hears what was sent to one of its ports: an answer in that way
+    /// is not waited for any longer, though one is still taken. Others may forge the report, which costs a mapping until
+    /// the next probe.
+    public mutating func refused(by destination: Endpoint, at now: Instant) -> [Effect] {
+        guard phase == .running, destination.unmapped.address == gateway.address else {
+            return [.ignored(.stranger(destination))]
+        }
+        return switch destination.port {
+        case Self.gatewayPort:
+            carry(pcp.isNotSpoken(), .pcp, at: now) + carry(natPMP.isNotSpoken(), .natPMP, at: now)
+        case SSDP.port: carry(igd.isNotSpoken(), .igd, at: now)
+        default: [.ignored(.stranger(destination))]
+        }
+    }
+
     /// Tells that a connection stands.
     public mutating func connected(_ id: ConnectionID, at now: Instant) -> [Effect] {
         carry(igd.connected(id), .igd, at: now)
@@ -236,6 +251,8 @@ public struct PortMapper: Machine {
         availabilities[method.rawValue] = availability
         var effects: [Effect] = []
         if availability == .available {
+            // All were given up before this one answered.
+            timers.cancel(.probe)
             effects.append(.available(method))
             if !isImpatient, !timers.isSet(.preference) {
                 timers.set(.preference, at: now.advanced(by: configuration.preferenceDelay))
