@@ -25,20 +25,12 @@ package final class Surroundings {
     private var ready: [Outlet] = []
     /// What sessions have.
     private var taken: [Taken] = []
-    /// What the network looked like when it was said to have changed last.
-    private var lastPlace: Place?
     private var gateways: [IPAddress: MappingDriver] = [:]
     /// What the kernel said of ways out when a gateway was last looked for.
     private var ways: (out: [WayOut], readAt: Instant)?
     private var random = RandomSource.system
     private struct Taken {
         weak var outlet: Outlet?
-    }
-
-    /// Where this machine is, as far as that shows in its addresses and routes.
-    private struct Place: Hashable {
-        let addresses: [Endpoint]
-        let routes: [DefaultRoute]
     }
 
     /// Until when outlets are kept ready.
@@ -80,7 +72,7 @@ package final class Surroundings {
 
     /// An outlet for a session: one that is ready, or a new one.
     func takeOutlet(_ transport: ICEAgent.Base.Transport) -> Outlet {
-        keepReady(after: Self.refillDelay)
+        refillLater()
         taken.removeAll { $0.outlet == nil }
         let outlet = readyOutlet(transport) ?? openOutlet(transport)
         taken.append(Taken(outlet: outlet))
@@ -97,13 +89,21 @@ package final class Surroundings {
         return outlet
     }
 
-    /// Makes outlets ready for the next sessions, and keeps them so for a while.
-    package func keepReady() { keepReady(after: .zero) }
+    /// Makes outlets ready for the next sessions, and keeps them so for a while. To be called again when there is somebody
+    /// new to ask for their addresses: a session that begins at once waits for the answers.
+    package func keepReady() {
+        if extendReadiness() { tend() }
+    }
 
-    private func keepReady(after delay: Duration) {
-        guard !isClosed, !reserve.isEmpty else { return }
+    private func refillLater() {
+        if extendReadiness() { alarm.set(loop.now.advanced(by: Self.refillDelay)) }
+    }
+
+    /// Begins the time anew for which outlets are kept ready; `false` where none are.
+    private func extendReadiness() -> Bool {
+        guard !isClosed, !reserve.isEmpty else { return false }
         readyUntil = loop.now.advanced(by: Self.readyTime)
-        alarm.set(loop.now.advanced(by: delay))
+        return true
     }
 
     private func tend() {
@@ -194,20 +194,16 @@ package final class Surroundings {
         return out
     }
 
-    /// The machine's addresses or networks may have changed: if so, what is ready counts no more, gateways are left that
-    /// were left behind, and running sessions move to the addresses there are now. Returns whether they have.
-    @discardableResult
-    package func networkChanged() -> Bool {
-        let place = Place(addresses: addresses(), routes: DefaultRoute.readAll())
-        guard !isClosed, place != lastPlace else { return false }
-        lastPlace = place
+    /// The machine's addresses or networks changed: what is ready counts no more, gateways are left that were left behind,
+    /// and running sessions move to the addresses there are now.
+    package func networkChanged() {
+        guard !isClosed else { return }
         drain()
         leaveGateways()
         for outlet in taken.compactMap(\.outlet) { outlet.followNetwork() }
-        guard readyUntil != nil else { return true }
+        guard readyUntil != nil else { return }
         findGateways()
         keepReady()
-        return true
     }
 
     /// Parts from the gateways that our addresses do not lead to any more.

@@ -71,11 +71,12 @@ public actor DHTNode {
         localEndpoints = sockets.endpoints
         nodeID = configuration.chooseNodeID()
         let driver = DHTDriver(
-            id: nodeID, configuration: configuration.dht, sockets: sockets, group: self.group)
+            id: nodeID, configuration: configuration.dht, sockets: sockets, group: self.group,
+            log: configuration.logger)
         self.driver = driver
         do throws(Errno) {
-            try driver.start(discoveryLog: configuration.findsNeighbours ? configuration.logger : nil) {
-                [weak self] event in self?.assumeIsolated { $0.happened(event) }
+            try driver.start(findsNeighbours: configuration.findsNeighbours) { [weak self] event in
+                self?.assumeIsolated { $0.happened(event) }
             }
         } catch { throw NodeError(error) }
         takeUp()

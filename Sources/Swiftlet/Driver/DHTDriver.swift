@@ -16,15 +16,18 @@ final class DHTDriver {
     private let group: DHTGroup
     private let sockets: DHTSockets
     private var dht: DHT
+    private let log: Logger
     private var discovery: LocalDiscovery?
+    private var monitor: InterfaceMonitor?
     private var report: (Event) -> Void = { _ in }
     private lazy var alarm = Alarm(on: loop) { [weak self] in
         guard let self else { return }
         perform(dht.advance(to: loop.now))
     }
 
-    init(id: NodeID, configuration: SwiftDHT.Configuration, sockets: DHTSockets, group: DHTGroup) {
+    init(id: NodeID, configuration: SwiftDHT.Configuration, sockets: DHTSockets, group: DHTGroup, log: Logger) {
         self.group = group
+        self.log = log
         self.sockets = sockets
         dht = DHT(configuration: configuration, id: id, clock: group.loop.wallClock, random: .system)
     }
@@ -39,8 +42,8 @@ final class DHTDriver {
 
     func restore(_ state: DHT.State) { perform(dht.restore(state, at: loop.now)) }
 
-    /// - Parameter log: Where discovery on the machine's links logs to; `nil` for none of it.
-    func start(discoveryLog log: Logger?, report: @escaping (Event) -> Void) throws(Errno) {
+    /// - Parameter findsNeighbours: Whether nodes on the machine's links are looked for.
+    func start(findsNeighbours: Bool, report: @escaping (Event) -> Void) throws(Errno) {
         self.report = report
         try sockets.start(
             on: loop,
@@ -57,18 +60,27 @@ final class DHTDriver {
                 perform(dht.receive(bytes, from: peer, at: loop.now))
             })
         alarm.set(dht.deadline)
-        guard let log else { return }
+        watchNetwork()
+        guard findsNeighbours else { return }
         discovery = LocalDiscovery(
             id: dht.nodeID, configuration: dht.configuration, endpoints: sockets.endpoints, loop: loop, log: log,
             found: { [weak self] node in
                 guard let self else { return }
                 perform(dht.insert([node], at: loop.now))
-            },
-            linksChanged: { [weak self] in
-                guard let self else { return }
-                perform(dht.connectivityChanged(at: loop.now))
             })
         discovery?.start()
+    }
+
+    /// Follows the machine from network to network, where its addresses can change at all.
+    private func watchNetwork() {
+        guard !sockets.endpoints.allSatisfy(\.address.isLoopback) else { return }
+        do throws(Errno) {
+            monitor = try InterfaceMonitor(on: loop) { [weak self] in
+                guard let self else { return }
+                perform(dht.connectivityChanged(at: loop.now))
+                discovery?.followLinks()
+            }
+        } catch { log.info("changes of the network are not noticed", metadata: ["error": "\(error)"]) }
     }
 
     func bootstrap(_ endpoints: [Endpoint]) { perform(dht.bootstrap(endpoints, at: loop.now)) }
@@ -106,6 +118,7 @@ final class DHTDriver {
 
     func close() {
         alarm.set(nil)
+        monitor?.close()
         discovery?.close()
         sockets.close()
     }

@@ -11,11 +11,9 @@ final class LocalDiscovery {
     private let loop: EventLoop
     private let log: Logger
     private let found: (KnownNode) -> Void
-    private let linksChanged: () -> Void
     private var machine: Discovery
     private var hearing: [DatagramSocket] = []
     private var speaking: [DatagramSocket] = []
-    private var monitor: InterfaceMonitor?
     /// The interfaces on which the groups were joined.
     private var links: [Interfaces.MulticastLink] = []
     private lazy var alarm = Alarm(on: loop) { [weak self] in
@@ -28,17 +26,15 @@ final class LocalDiscovery {
     /// - Parameters:
     ///   - endpoints: What the DHT's sockets are bound to.
     ///   - found: Takes a node that is to be pinged.
-    ///   - linksChanged: Called when the machine's links are no longer what they were.
     init?(
         id: NodeID, configuration: SwiftDHT.Configuration, endpoints: [Endpoint], loop: EventLoop, log: Logger,
-        found: @escaping (KnownNode) -> Void, linksChanged: @escaping () -> Void
+        found: @escaping (KnownNode) -> Void
     ) {
         let reachable = endpoints.filter { !$0.address.isLoopback }
         guard !reachable.isEmpty else { return nil }
         self.loop = loop
         self.log = log
         self.found = found
-        self.linksChanged = linksChanged
         var discovery = Discovery.Configuration()
         discovery.network = configuration.network
         discovery.announces = !configuration.isClient
@@ -50,9 +46,6 @@ final class LocalDiscovery {
     /// Begins to look for others. Where nothing can be opened the node goes on without.
     func start() {
         for socket in hearing + speaking { receive(on: socket) }
-        do throws(Errno) {
-            monitor = try InterfaceMonitor(on: loop) { [weak self] in self?.interfacesChanged() }
-        } catch { log.info("interface changes are not noticed", metadata: ["error": "\(error)"]) }
         followLinks()
     }
 
@@ -62,7 +55,6 @@ final class LocalDiscovery {
 
     func close() {
         alarm.set(nil)
-        monitor?.close()
         for socket in hearing + speaking { socket.close() }
     }
 
@@ -89,16 +81,10 @@ final class LocalDiscovery {
         } catch { log.info("discovery is deaf", metadata: ["error": "\(error)"]) }
     }
 
-    private func interfacesChanged() {
-        guard followLinks() else { return }
-        linksChanged()
-    }
-
-    /// Joins the groups on the links there are now; returns whether they are others than before.
-    @discardableResult
-    private func followLinks() -> Bool {
+    /// Joins the groups on the links there are now; to be called whenever they may be others than before.
+    func followLinks() {
         let current = ((try? Interfaces.multicastLinks()) ?? []).filter(isOurs)
-        guard current != links else { return false }
+        guard current != links else { return }
         for socket in hearing {
             let group = socket.localEndpoint.address
             // One that is gone was left by the kernel; one that is there still may be joined already.
@@ -110,7 +96,6 @@ final class LocalDiscovery {
         links = current
         log.debug("discovery", metadata: ["interfaces": "\(links.map(\.name))"])
         perform(machine.start(at: loop.now))
-        return true
     }
 
     /// Whether an interface has an address the DHT is bound to.

@@ -97,9 +97,9 @@ final class NodeDriver {
     }
 
     private func networkChanged() {
-        guard surroundings.networkChanged() else { return }
-        // Discovery tells of the links it sees.
-        if discovery == nil { perform(core.linksChanged(at: loop.now)) }
+        surroundings.networkChanged()
+        perform(core.networkChanged(at: loop.now))
+        discovery?.followLinks()
     }
 
     private func startDiscovery() {
@@ -109,10 +109,6 @@ final class NodeDriver {
             found: { [weak self] node in
                 guard let self else { return }
                 perform(core.meet(node, at: loop.now))
-            },
-            linksChanged: { [weak self] in
-                guard let self else { return }
-                perform(core.linksChanged(at: loop.now))
             })
         discovery?.start()
     }
