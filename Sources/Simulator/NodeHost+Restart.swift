@@ -5,8 +5,7 @@ extension NodeHost {
     /// is there again.
     package func restart(through contacts: [Endpoint]) {
         for session in sessions.values {
-            for endpoint in session.datagramSockets { world.unbind(endpoint) }
-            for endpoint in session.listeners { world.stopListening(endpoint) }
+            for base in session.bases { close(base) }
             for stream in session.streams.values { stream.vanish() }
         }
         for channel in channels.values { _ = channel.close() }

@@ -5,11 +5,14 @@ internal import Swiftlet
 
 /// The sockets of one ICE session.
 struct SessionPorts {
-    var datagramSockets: [Endpoint] = []
-    var listeners: [Endpoint] = []
+    let components: [Int]
+    /// Sockets and listeners, in the order they were opened.
+    var bases: [ICEAgent.Base] = []
     var streams: [ICEAgent.ConnectionID: ByteStream] = [:]
     /// Connections in the order they were made, for everything whose order shows.
     var order: [ICEAgent.ConnectionID] = []
+
+    init(components: [Int]) { self.components = components }
 
     mutating func remove(_ connection: ICEAgent.ConnectionID) -> ByteStream? {
         order.removeAll { $0 == connection }
@@ -24,36 +27,53 @@ extension NodeHost {
         if case .media(let call, _) = session, hasEnded(call) {
             world.violate("\(name): sockets wanted for call \(call.rawValue) after its end")
         }
-        var ports = SessionPorts()
-        var findings: [ICEAgent.Finding] = []
-        for address in addresses {
-            for component in components {
-                guard let endpoint = open(Endpoint(address, port: 0), for: session, &ports) else { continue }
-                let transport: ICEAgent.Base.Transport = session.transport == .tcp ? .tcp : .udp
-                findings.append(
-                    .base(ICEAgent.Base(component: component, endpoint: endpoint, transport: transport)))
-            }
-        }
-        sessions[session] = ports
+        sessions[session] = SessionPorts(components: components)
+        openBases(for: session)
+        let findings = (sessions[session]?.bases ?? []).map { ICEAgent.Finding.base($0) }
         input { $0.gathered(findings, for: session, at: $1) }
     }
 
-    private func open(_ address: Endpoint, for session: SessionID, _ ports: inout SessionPorts) -> Endpoint? {
+    /// Opens the sockets of a session at the addresses there are now.
+    private func openBases(for session: SessionID) {
+        let transport: ICEAgent.Base.Transport = session.transport == .tcp ? .tcp : .udp
+        for address in addresses {
+            for component in sessions[session]?.components ?? [] {
+                guard let endpoint = open(Endpoint(address, port: 0), for: session) else { continue }
+                sessions[session]?.bases.append(
+                    ICEAgent.Base(component: component, endpoint: endpoint, transport: transport))
+            }
+        }
+    }
+
+    private func open(_ address: Endpoint, for session: SessionID) -> Endpoint? {
         switch session.transport {
         case .udp:
             var base = address
             let bound = world.bind(address) { [weak self] bytes, source in
                 self?.received(bytes, for: session, on: base, from: source)
             }
-            guard let bound else { return nil }
-            base = bound
-            ports.datagramSockets.append(bound)
+            base = bound ?? address
             return bound
-        case .tcp:
-            let bound = world.listen(address) { [weak self] stream in self?.accept(stream, for: session) }
-            guard let bound else { return nil }
-            ports.listeners.append(bound)
-            return bound
+        case .tcp: return world.listen(address) { [weak self] stream in self?.accept(stream, for: session) }
+        }
+    }
+
+    func close(_ base: ICEAgent.Base) {
+        if base.transport == .udp { world.unbind(base.endpoint) } else { world.stopListening(base.endpoint) }
+    }
+
+    /// Moves a session to the addresses there are now: as with a real machine, what has come is told before what is gone.
+    func follow(_ session: SessionID) {
+        guard let ports = sessions[session] else { return }
+        for connection in ports.order { ports.streams[connection]?.vanish() }
+        openBases(for: session)
+        for base in sessions[session]?.bases.dropFirst(ports.bases.count) ?? [] {
+            input { $0.found(.base(base), for: session, at: $1) }
+        }
+        for base in ports.bases {
+            sessions[session]?.bases.removeAll { $0 == base }
+            close(base)
+            input { $0.found(.gone(base), for: session, at: $1) }
         }
     }
 
@@ -61,8 +81,7 @@ extension NodeHost {
         guard let ports = sessions.removeValue(forKey: session) else {
             return world.violate("\(name): \(session) released twice or never gathered")
         }
-        for endpoint in ports.datagramSockets { world.unbind(endpoint) }
-        for endpoint in ports.listeners { world.stopListening(endpoint) }
+        for base in ports.bases { close(base) }
         for connection in ports.order { ports.streams[connection]?.close() }
     }
 
@@ -85,7 +104,8 @@ extension NodeHost {
         }
         switch action {
         case .send(let bytes, let base, let peer):
-            if !ports.datagramSockets.contains(base) { world.violate("\(name): sends from \(base), not its own") }
+            let isOwn = ports.bases.contains { $0.endpoint == base }
+            if !isOwn { world.violate("\(name): sends from \(base), not its own") }
             world.send(bytes, from: base, to: peer)
         case .connect(let connection, let base, let peer): connect(connection, of: session, from: base, to: peer)
         case .write(let bytes, let connection): ports.streams[connection]?.write(bytes)

@@ -15,7 +15,7 @@ package final class NodeHost: Host {
     }
 
     package let name: String
-    package let addresses: [IPAddress]
+    package private(set) var addresses: [IPAddress]
     /// Its keys and certificates.
     package let identity: Identity
     /// What happened to the node, in order.
@@ -78,12 +78,27 @@ package final class NodeHost: Host {
             account: NodeCore.Account(identity, displayName: name), configuration: configuration, clock: world.clock,
             random: world.splitRandom())
         id = world.add(self)
+        bindDHT()
+        input { $0.publish(at: $1) }
+    }
+
+    private func bindDHT() {
         for endpoint in dhtEndpoints {
             _ = world.bind(endpoint) { [unowned self] bytes, source in
                 input { $0.receiveDHT(bytes, from: source, at: $1) }
             }
         }
-        input { $0.publish(at: $1) }
+    }
+
+    /// Gives the machine other addresses, or none for a while: what was bound to the former ones is gone, and nobody else
+    /// is told.
+    package func move(to addresses: [IPAddress]) {
+        for endpoint in dhtEndpoints { world.unbind(endpoint) }
+        world.move(id, from: self.addresses, to: addresses)
+        self.addresses = addresses
+        bindDHT()
+        for session in sessions.keys.sorted(by: { "\($0)" < "\($1)" }) { follow(session) }
+        input { $0.networkChanged(at: $1) }
     }
 
     /// Starts another run of the node, which knows what earlier ones kept; what happened is told from its beginning.

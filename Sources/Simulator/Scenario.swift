@@ -58,7 +58,8 @@ package final class Scenario {
         world.run(for: .seconds(10))
     }
 
-    private func nextAddresses() -> [IPAddress] {
+    /// Addresses that nobody had before, one of each family.
+    package func nextAddresses() -> [IPAddress] {
         hostCount += 1
         return setting.families.map { family in
             switch family {

@@ -67,6 +67,15 @@ package final class World {
         return id
     }
 
+    /// Gives a host other addresses, which must be nobody else's.
+    func move(_ id: HostID, from former: [IPAddress], to addresses: [IPAddress]) {
+        for address in former { owners[address] = nil }
+        for address in addresses {
+            precondition(owners[address] == nil, "two hosts share an address")
+            owners[address] = id
+        }
+    }
+
     /// Splits a source of chance off for a host.
     package func splitRandom() -> RandomSource { random.split() }
 

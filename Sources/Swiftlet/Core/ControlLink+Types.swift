@@ -60,8 +60,9 @@ extension ControlLink {
         /// How long the peer of a link that was idle may show no sign of life when the link is used again.
         package var doubt = Duration.seconds(3)
 
-        /// How long a link over UDP may be without a path until another one is asked for.
-        package var repair = Duration.milliseconds(1_500)
+        /// How long a link over UDP may be without a path until another one is asked for: a round trip of most paths, as
+        /// one that the peer's NAT lets through is found within one, and others never are.
+        package var repair = Duration.milliseconds(300)
 
         /// The times that suit stock peers.
         package init() {}

@@ -306,7 +306,8 @@ package struct ControlLink: Machine {
     ) -> [Effect] {
         let transport = sessions[index].transport
         var translated: [Effect] = []
-        for effect in effects {
+        // One effect may end the link, and with it its sockets.
+        for effect in effects where !isClosed {
             switch effect {
             case .send(let bytes, let base, let peer):
                 translated.append(.network(transport, .send(bytes, from: base, to: peer)))
@@ -339,12 +340,12 @@ package struct ControlLink: Machine {
         return [.connected(transport, pair: pair)] + followClient(over: transport) + choose(at: now, patient: true)
     }
 
-    /// The path in use is gone. Toward a Swiftlet another link takes its place, unless another path does so soon; a stream
-    /// cannot go on over another connection at all.
+    /// The path in use is gone, and a stream with it. Datagrams may find another one, until they do not for too long; toward
+    /// a Swiftlet another link takes their place sooner.
     private mutating func lost(_ transport: SessionTransport, at now: Instant) -> [Effect] {
-        guard case .securing(transport) = phase, peer.isSwiftlet else { return [] }
-        guard transport == .udp else { return fail(.stranded) }
-        timers.set(.repair, at: now.advanced(by: timing.repair))
+        guard case .securing(transport) = phase else { return [] }
+        guard transport == .udp else { return fail(peer.isSwiftlet ? .stranded : .lost) }
+        if peer.isSwiftlet { timers.set(.repair, at: now.advanced(by: timing.repair)) }
         return []
     }
 
@@ -366,6 +367,11 @@ package struct ControlLink: Machine {
         }
         return goodbyes + [.release(transport)]
     }
+
+    /// Whether the peer was told of our addresses and has not answered.
+    var awaitsReply: Bool { if case .waitingForReply = phase { true } else { false } }
+
+    private var isClosed: Bool { if case .closed = phase { true } else { false } }
 
     private var hasPair: Bool { sessions.contains { $0.pair != nil } }
 

@@ -38,6 +38,8 @@ struct LinkRecord: Sendable {
     var doubtfulErrands: [Errand] = []
     /// What we told the peer of our sessions.
     var description: SessionOffer?
+    /// The operations that carry it to the peer.
+    var sending: [OperationID] = []
     /// The operation that listens for the reply of a peer of the first flow.
     var listening: OperationID?
     /// The pair in use, once the channel is being secured.

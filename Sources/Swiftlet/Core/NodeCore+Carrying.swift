@@ -19,13 +19,18 @@ struct StrandedCall: Sendable {
 extension NodeCore {
     /// How long another link to the device is looked for.
     static let carryingTime = Duration.seconds(20)
-    /// The wait before it is asked for again, as there may be no address at all for a while.
+    /// The wait before it is asked for again, where no change of the network says that it can be had now.
     static let carryingInterval = Duration.seconds(1)
 
-    /// Takes the calls off a link that is about to end, and looks for another one to the same device.
-    mutating func strandCalls(of link: LinkID, at now: Instant) -> [Effect] {
-        guard let record = links[link], record.isOpen, record.traits.isSwiftlet else { return [] }
-        var effects: [Effect] = []
+    /// A link went with an address of ours: its calls look for another one to the same device.
+    mutating func strand(_ link: LinkID, at now: Instant) -> [Effect] {
+        strandCalls(of: link, at: now)
+        return failed(link, because: .connectionLost, at: now) + seekLinks(at: now)
+    }
+
+    /// Takes the calls off a link that is about to end.
+    private mutating func strandCalls(of link: LinkID, at now: Instant) {
+        guard let record = links[link], record.isOpen, record.traits.isSwiftlet else { return }
         for call in record.calls {
             let sip = sipCalls.filter { $0.value == call }.map(\.key).sorted().first { userAgent.flow(of: $0) != nil }
             guard let sip, let flow = userAgent.flow(of: sip), flowLinks[flow] == link || isStranded(flow) else {
@@ -36,10 +41,28 @@ extension NodeCore {
             stranded[call] = StrandedCall(
                 sip: sip, flow: flow, device: record.device, key: record.key, account: record.account,
                 end: now.advanced(by: Self.carryingTime))
-            effects += carryLater(call, at: now)
         }
         links[link]?.calls.removeAll { stranded[$0] != nil }
+    }
+
+    /// Asks at once for what had to wait for the network, and anew where nobody has answered: the request tells of
+    /// addresses that may be gone.
+    mutating func seekLinks(at now: Instant) -> [Effect] {
+        var effects: [Effect] = []
+        for link in linkOrder where isUnansweredSearch(link) {
+            for errand in links[link]?.errands ?? [] { errands[errand] = nil }
+            effects += close(link, at: now)
+        }
+        for call in callOrder where stranded[call] != nil && errands[.carry(call)] == nil {
+            effects += seekLink(for: call, at: now)
+        }
         return effects
+    }
+
+    /// Whether a link is asked for by stranded calls only, and in vain as yet.
+    private func isUnansweredSearch(_ link: LinkID) -> Bool {
+        guard let record = links[link], record.machine.awaitsReply, !record.errands.isEmpty else { return false }
+        return record.errands.allSatisfy { if case .carry = $0 { true } else { false } }
     }
 
     private func isStranded(_ flow: FlowID) -> Bool { stranded.values.contains { $0.flow == flow } }
@@ -55,9 +78,12 @@ extension NodeCore {
         return []
     }
 
-    /// Asks for another link to the device a call is with.
+    /// Asks for another link to the device a call is with. Without the DHT there is nobody to carry the request, nor to tell
+    /// at which addresses we are seen.
     mutating func seekLink(for call: CallID, at now: Instant) -> [Effect] {
         guard let record = stranded[call] else { return [] }
+        guard !connectedFamilies.isEmpty else { return carryLater(call, at: now) }
+        timers.cancel(.carry(call))
         let errand = Errand.carry(call)
         errands[errand] = ErrandRecord(peer: record.account)
         errands[errand]?.isLooking = false

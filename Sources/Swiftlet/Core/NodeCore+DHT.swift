@@ -31,7 +31,7 @@ extension NodeCore {
             case .send(let bytes, let endpoint): translated.append(.sendDHT(bytes, to: endpoint))
             case .value(let value, let id): translated += found(value, for: id, at: now)
             case .finished(let id, let outcome): translated += finished(id, outcome, at: now)
-            case .status(let status, let family): translated += connectionChanged(status == .connected, family)
+            case .status(let status, let family): translated += connectionChanged(status == .connected, family, at: now)
             case .expired(let value, let id):
                 guard case .presence(let contact) = operations[id] else { continue }
                 translated += announcementGone(value, of: contact)
@@ -44,11 +44,14 @@ extension NodeCore {
     }
 
     /// Users need not know of what lies between connected and disconnected.
-    private mutating func connectionChanged(_ isConnected: Bool, _ family: IPAddress.Family) -> [Effect] {
+    private mutating func connectionChanged(
+        _ isConnected: Bool, _ family: IPAddress.Family, at now: Instant
+    ) -> [Effect] {
         guard connectedFamilies.contains(family) != isConnected else { return [] }
         connectedFamilies.removeAll { $0 == family }
         if isConnected { connectedFamilies.append(family) }
-        return [.event(.network(family: family, isConnected: isConnected))]
+        let event = Effect.event(.network(family: family, isConnected: isConnected))
+        return isConnected ? [event] + seekLinks(at: now) : [event]
     }
 
     private mutating func found(_ value: Value, for id: OperationID, at now: Instant) -> [Effect] {

@@ -64,6 +64,10 @@ extension NodeCore {
         for timer in waits { timers.cancel(timer) }
         var effects: [Effect] = []
         if let listening = record.listening { effects += end(listening, at: now) }
+        if record.stage == .rising {
+            // Nobody waits for an answer to what was not sent yet.
+            for operation in record.sending where operations[operation] != nil { effects += end(operation, at: now) }
+        }
         for flow in record.flows { effects += closeFlow(flow, of: link, at: now) }
         return effects + (record.transport == nil ? forget(link, at: now) : [.secureClose(link)])
     }
@@ -136,8 +140,7 @@ extension NodeCore {
             case .connected(let transport, let pair): translated += pathFound(link, transport, pair)
             case .secure(let role, let transport, let pair): translated += secure(link, role, transport, pair)
             case .secureInput(let bytes): translated.append(.secureInput(link, bytes))
-            case .failed(.stranded):
-                translated += strandCalls(of: link, at: now) + failed(link, because: .connectionLost, at: now)
+            case .failed(.stranded): translated += strand(link, at: now)
             case .failed(let why): translated += failed(link, because: CallEnd(why), at: now)
             case .ignored(let reason): translated.append(.ignored(.link(link, reason)))
             }

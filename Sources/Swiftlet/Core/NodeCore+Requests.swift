@@ -196,7 +196,9 @@ extension NodeCore {
         _ = inbox.see(value.id)
         var effects: [Effect] = []
         for key in keys {
-            effects += introduce(dht.put(value, at: key, as: begin(.sending), at: now), at: now)
+            let operation = begin(.sending)
+            links[link]?.sending.append(operation)
+            effects += introduce(dht.put(value, at: key, as: operation, at: now), at: now)
         }
         return effects + tell(record.errands, .requested(record.device))
     }

@@ -155,9 +155,9 @@ package struct NodeCore: Machine {
         introduce(dht.insert([neighbour], at: now), at: now)
     }
 
-    /// The machine's links or addresses changed.
-    package mutating func linksChanged(at now: Instant) -> [Effect] {
-        introduce(dht.connectivityChanged(at: now), at: now)
+    /// The machine's addresses or ways out changed; sessions are told of theirs by themselves, and before.
+    package mutating func networkChanged(at now: Instant) -> [Effect] {
+        introduce(dht.connectivityChanged(at: now), at: now) + seekLinks(at: now)
     }
 
     // MARK: - Time

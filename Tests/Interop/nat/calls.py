@@ -133,8 +133,8 @@ def place(call, swiftlet, callee, folder):
             log("b"))
         listener.wait_for("announced")
         caller = Node(built, "a", [
-            swiftlet, "call", callee, *state("a"), *shared, "--duration", "12" if call.moves else "2.5", "--play", spoken["a"], "--record",
-            heard["a"]], log("a"))
+            swiftlet, "call", callee, *state("a"), *shared, "--duration",
+            "12" if call.moves else "2.5", "--play", spoken["a"], "--record", heard["a"]], log("a"))
         caller.wait_for("media-connected")
         if call.moves:
             time.sleep(1.5)
@@ -189,7 +189,7 @@ def check_outlook(call, built, words):
 def describe(caller, listener):
     at = {name: caller.find(name)[0]["t"] for name in ("dialing", "ringing", "answered", "media-connected", "first-audio")}
     media = [node.find("media-connected") for node in (caller, listener)]
-    servers = {f"{address}:" for address in lab.SERVER}
+    servers = {*(f"{address}:" for address in lab.SERVER), f"[{lab.SERVER6}]:"}
     over_relay = lambda event: any(
         event[end].startswith(server) for end in ("rtpLocal", "rtpRemote") for server in servers)
     return {
