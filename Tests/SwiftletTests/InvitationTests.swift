@@ -1,7 +1,7 @@
 import SIPLite
 import SansIO
 import SecureChannel
-import TestVectors
+import TestIdentities
 import Testing
 
 @testable import SwiftICE
@@ -11,12 +11,6 @@ import Testing
 @Suite struct InvitationTests {
     /// A node, and a SIP agent at the other end of a link of it.
     private struct Line {
-        private struct Record: Decodable {
-            let account: String
-            let device: String
-            let chain: String
-        }
-
         static let link = LinkID(rawValue: 1)
         static let flow = FlowID(rawValue: 1)
         static let sip = SIPLite.CallID(rawValue: 1)
@@ -35,12 +29,7 @@ import Testing
         private(set) var described: [UInt8] = []
 
         init() throws {
-            let records = try TestVectors.json("simulation/identities.json", as: [String: Record].self)
-            let record = try #require(records["alice"])
-            let identity = try Identity(
-                authorityKey: nil, accountKey: PrivateKey(pem: record.account),
-                deviceKey: PrivateKey(pem: record.device), chain: CertificateChain(pem: record.chain))
-            let account = NodeCore.Account(identity, displayName: "alice")
+            let account = NodeCore.Account(Identities.alice, displayName: "alice")
             core = NodeCore(
                 account: account, configuration: NodeCore.Configuration(), clock: WallClock(epochOffset: 0),
                 random: .seeded(1))
