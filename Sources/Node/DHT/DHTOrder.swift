@@ -45,6 +45,7 @@ enum DHTOrder: Hashable {
         Facts: \(facts); of id, type, seq, owner and utype
         nodes send these alone, without proof of who signed
         """
+
     private static let facts = DHTReport.Field.allCases.map(\.rawValue).joined(separator: ", ")
 
     private static let shortWords = [
