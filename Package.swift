@@ -92,7 +92,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP", "Compression", "Swiftlet",
-                "Simulator", "ICESimulator",
+                "Simulator", "ICESimulator", "TestIdentities",
             ],
             path: "Fuzz/Targets",
             swiftSettings: settings),
@@ -104,6 +104,9 @@ let package = Package(
             name: "ICESeeds", dependencies: ["ICESimulator", "SansIO"], path: "Tests/Seeds/ice",
             swiftSettings: testSettings),  // for make ice-seeds
         .target(name: "TestVectors", path: "Tests/TestVectors", swiftSettings: testSettings),
+        .target(
+            name: "TestIdentities", dependencies: ["SecureChannel", "TestVectors"], path: "Tests/TestIdentities",
+            swiftSettings: testSettings),
         tests("SansIOTests", ["SansIO"]),
         tests("DigestsTests", ["Digests"]),
         tests("SwiftICETests", ["SwiftICE", "ICESimulator", "SansIO", "Digests"]),
@@ -118,8 +121,12 @@ let package = Package(
         tests("ICEDriverTests", ["ICEDriver", "EventLoop", "SwiftICE", "SecureChannel", "SansIO"]),
         tests(
             "SwiftletTests",
-            ["Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP", "Compression"]),
-        tests("SimulationTests", ["Simulator", "Swiftlet", "SansIO", "SecureChannel", "MediaRTP"]),
+            [
+                "Swiftlet", "SansIO", "SwiftICE", "SwiftDHT", "SIPLite", "SecureChannel", "MediaRTP", "Compression",
+                "TestIdentities",
+            ]),
+        tests(
+            "SimulationTests", ["Simulator", "Swiftlet", "SansIO", "SecureChannel", "MediaRTP", "TestIdentities"]),
         tests("SystemTests", ["Node", "MediaRTP", "AudioFiles", "SansIO", "SwiftDHT", "Swiftlet"]),
         tests("FuzzRegressionTests", ["FuzzTargets"]),
         tests("TidyTests", ["FuzzTargets"]),

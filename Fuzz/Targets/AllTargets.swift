@@ -5,9 +5,8 @@ extension FuzzTarget {
         dhtPacket, dhtValue, dhtDiscovery, dhtState, dhtReassembly, valuePolicy, certificateChain, revocationList,
         sipMessage, sipFramer, sdp, mediaControl, profileCard, rtp, rtcp, callRequest, deviceAnnouncement,
         connectionRequest, trustRequest, instantMessage, accountArchive,
+
         stunClient, turnClient, relayRace, natBehavior, localNames, ownNames, portMapper, pinholes, iceAgent,
-        iceNetwork,
-        dhtNode,
-        sipUserAgent, multiplexer, jitterBuffer, callMachine, hostilePeer,
+        iceNetwork, dhtNode, sipUserAgent, multiplexer, jitterBuffer, callMachine, hostilePeer,
     ]
 }

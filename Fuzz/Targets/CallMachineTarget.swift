@@ -56,7 +56,7 @@ private struct CallMachineFuzz {
         sips = [SIPLite.CallID(rawValue: 1)]
         call = CallMachine(
             from: peer, leg: sips[0], flow: FlowID(rawValue: 1), traits: PeerTraits(isSwiftlet: shape & 4 != 0),
-            offer: offer, setting: setting, random: .seeded(2))
+            offer: shape & 8 == 0 ? offer : nil, setting: setting, random: .seeded(2))
     }
 
     mutating func run() throws(Finding) {

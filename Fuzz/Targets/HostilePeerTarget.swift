@@ -2,16 +2,15 @@ import SansIO
 import SecureChannel
 import SwiftDHT
 import Swiftlet
+import TestIdentities
 
 extension FuzzTarget {
     /// A whole node whose peer has fine certificates: the bytes choose what it says anywhere, what the user does, and
     /// the clock. Whatever it was, the node gives everything back and serves others.
     static let hostilePeer = FuzzTarget(name: "hostile-peer") { bytes throws(Finding) in
         var choices = Choices(bytes)
-        guard let stage = choices.element(of: HostileStage.all), let bob = HostileIdentities.bob,
-            let mallory = HostileIdentities.mallory
-        else { throw Finding(fact: "the stages are set") }
-        var fuzz = HostilePeerFuzz(choices, stage, peer: mallory, other: bob)
+        guard let stage = choices.element(of: HostileStage.all) else { throw Finding(fact: "the stages are set") }
+        var fuzz = HostilePeerFuzz(choices, stage, peer: Identities.mallory, other: Identities.bob)
         try fuzz.run()
     }
 }

@@ -3,6 +3,7 @@ import SansIO
 import SecureChannel
 import Simulator
 import Swiftlet
+import TestIdentities
 
 /// A node at some moment, and what a peer whose certificates are fine knows of it. Inputs go on from copies.
 struct HostileStage: Sendable {
@@ -28,9 +29,7 @@ struct HostileStage: Sendable {
     }
 
     private static func prepare() throws -> [HostileStage] {
-        guard let alice = HostileIdentities.alice, let bob = HostileIdentities.bob,
-            let mallory = HostileIdentities.mallory
-        else { return [] }
+        let (alice, bob, mallory) = (Identities.alice, Identities.bob, Identities.mallory)
         var setting = Scenario.Setting(seed: 1)
         setting.dhtNodeCount = 3
         let scenario = Scenario(setting)

@@ -7,18 +7,9 @@ internal import SansIO
 /// One kernel call moves up to ``slots`` datagrams; nothing is allocated per datagram.
 @safe
 public final class DatagramBatch {
-    /// How many datagrams one kernel call moves.
-    public let slots: Int
-    /// How many bytes of one datagram fit; longer ones are dropped on receipt, and counted.
-    public let slotSize: Int
-
-    // All allocated for `slots` entries in `init` and freed once in `deinit`. Each vector points at its own part of `bytes`,
-    // for good. Each header points at the vector and the address of its own index, except while a train is sent.
-    private let headers: UnsafeMutablePointer<clinux_mmsghdr>
-    private let vectors: UnsafeMutablePointer<iovec>
-    private let addresses: UnsafeMutablePointer<sockaddr_storage>
+    private let memory: DatagramSlots
+    /// One for each slot, allocated in `init` and freed once in `deinit`.
     private let controls: UnsafeMutablePointer<clinux_segment_control>
-    private let bytes: UnsafeMutableBufferPointer<UInt8>
     /// Whether the kernel takes trains of datagrams; found out by trying.
     private var takesTrains = true
     /// For sockets that accept trains.
@@ -26,73 +17,36 @@ public final class DatagramBatch {
 
     /// Allocates `slots` times `slotSize` bytes.
     public init(slots: Int = 32, slotSize: Int = 2048) {
-        precondition(slots > 0 && slotSize > 0, "a batch holds at least one byte")
-        self.slots = slots
-        self.slotSize = slotSize
-        unsafe bytes = .allocate(capacity: slots * slotSize)
-        unsafe bytes.initialize(repeating: 0)
-        unsafe addresses = .allocate(capacity: slots)
-        unsafe addresses.initialize(repeating: sockaddr_storage(), count: slots)
-        unsafe vectors = .allocate(capacity: slots)
-        unsafe vectors.initialize(repeating: iovec(), count: slots)
-        unsafe headers = .allocate(capacity: slots)
-        unsafe headers.initialize(repeating: clinux_mmsghdr(), count: slots)
+        memory = DatagramSlots(count: slots, size: slotSize)
         unsafe controls = .allocate(capacity: slots)
         unsafe controls.initialize(repeating: clinux_segment_control(), count: slots)
-        for index in 0..<slots {
-            unsafe vectors[index].iov_base = UnsafeMutableRawPointer(bytes.baseAddress?.advanced(by: index * slotSize))
-            unsafe headers[index].msg_hdr.msg_name = UnsafeMutableRawPointer(addresses + index)
-            unsafe headers[index].msg_hdr.msg_iov = vectors + index
-            unsafe headers[index].msg_hdr.msg_iovlen = 1
-        }
     }
 
-    deinit {
-        unsafe headers.deallocate()
-        unsafe controls.deallocate()
-        unsafe vectors.deallocate()
-        unsafe addresses.deallocate()
-        unsafe bytes.deallocate()
-    }
+    deinit { unsafe controls.deallocate() }
+
+    /// How many datagrams one kernel call moves.
+    public var slots: Int { memory.count }
+    /// How many bytes of one datagram fit; longer ones are dropped on receipt, and counted.
+    public var slotSize: Int { memory.size }
 
     /// Fetches up to `limit` datagrams; returns how many, or throws.
     func receive(from descriptor: Int32, limit: Int) throws(Errno) -> Int {
-        let count = min(limit, slots)
-        for index in 0..<count {
-            unsafe vectors[index].iov_len = slotSize
-            unsafe headers[index].msg_hdr.msg_namelen = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            unsafe headers[index].msg_hdr.msg_flags = 0
-        }
-        // `headers` describes `count` entries of memory that this object owns.
-        let received = unsafe clinux_recvmmsg(descriptor, headers, UInt32(count), Int32(MSG_DONTWAIT), nil)
-        guard received >= 0 else { throw .last }
-        return Int(received)
+        try memory.receive(min(limit, slots), from: descriptor)
     }
 
     /// Hands the datagram in slot `index` to `handler`; `false` when it did not fit or came from no known family.
     func deliver(_ index: Int, to handler: (Span<UInt8>, Endpoint) -> Void) -> Bool {
-        precondition((0..<slots).contains(index), "no such slot")
-        let header = unsafe headers[index]
-        let count = unsafe Int(header.msg_len)
-        guard unsafe header.msg_hdr.msg_flags & Int32(MSG_TRUNC) == 0, count <= slotSize,
-            let source = unsafe Endpoint(clinux_unpack(header.msg_hdr.msg_name, header.msg_hdr.msg_namelen))
-        else { return false }
-        // The kernel wrote `count` bytes, no more than the slot holds; the span ends with the call.
-        let start = index * slotSize
-        let content = unsafe UnsafeBufferPointer(rebasing: bytes[start..<start + count])
-        handler(unsafe content.span, source)
+        guard let source = memory.source(of: index) else { return false }
+        memory.read(0..<memory.length(of: index), of: index) { handler($0, source) }
         return true
     }
 
     /// Copies a datagram into slot `index` for sending; it must fit.
     func load(_ content: [UInt8], to destination: clinux_address, into index: Int) {
-        precondition((0..<slots).contains(index) && content.count <= slotSize, "no such slot, or no room")
-        let start = index * slotSize
-        // The slot's own part of `bytes`, large enough as checked above.
-        _ = unsafe UnsafeMutableBufferPointer(rebasing: bytes[start..<start + content.count]).update(from: content)
+        memory.write(content, into: index)
         var destination = destination
-        unsafe headers[index].msg_hdr.msg_namelen = clinux_pack(&destination, addresses + index)
-        unsafe vectors[index].iov_len = content.count
+        // The slot was just found to be there.
+        unsafe memory.headers[index].msg_hdr.msg_namelen = clinux_pack(&destination, memory.addresses + index)
     }
 
     /// Sends the first `count` slots; returns how many the kernel took, or throws when it refused the first.
@@ -132,13 +86,13 @@ public final class DatagramBatch {
         let (first, last, next) = (train.lowerBound, train.upperBound - 1, train.upperBound)
         guard takesTrains, train.count < Self.trainLimit else { return false }
         // All three are loaded slots.
-        let size = unsafe vectors[first].iov_len
-        guard size > 0, size <= Self.trainSegmentLimit, unsafe vectors[last].iov_len == size,
-            unsafe vectors[next].iov_len <= size, unsafe vectors[next].iov_len > 0
+        let size = unsafe memory.vectors[first].iov_len
+        guard size > 0, size <= Self.trainSegmentLimit, unsafe memory.vectors[last].iov_len == size,
+            unsafe memory.vectors[next].iov_len <= size, unsafe memory.vectors[next].iov_len > 0
         else { return false }
-        let length = unsafe headers[first].msg_hdr.msg_namelen
-        guard unsafe headers[next].msg_hdr.msg_namelen == length else { return false }
-        return unsafe memcmp(addresses + first, addresses + next, Int(length)) == 0
+        let length = unsafe memory.headers[first].msg_hdr.msg_namelen
+        guard unsafe memory.headers[next].msg_hdr.msg_namelen == length else { return false }
+        return unsafe memcmp(memory.addresses + first, memory.addresses + next, Int(length)) == 0
     }
 
     private func send(_ trains: [Range<Int>], through descriptor: Int32) throws(Errno) -> Int {
@@ -150,18 +104,18 @@ public final class DatagramBatch {
             }
         }
         let flags = Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
-        // `headers` describes that many entries of memory that this object owns.
-        let sent = unsafe clinux_sendmmsg(descriptor, headers, UInt32(trains.count), flags)
+        // The headers describe that many entries of memory that this object owns.
+        let sent = unsafe clinux_sendmmsg(descriptor, memory.headers, UInt32(trains.count), flags)
         guard sent > 0 else { throw .last }
         return trains[Int(sent) - 1].upperBound
     }
 
     /// Makes a header describe a range of slots, which is not empty; the length of an address is the same for all.
     private func aim(header index: Int, at train: Range<Int>) {
-        let segment = train.count > 1 ? unsafe vectors[train.lowerBound].iov_len : 0
-        unsafe headers[index].msg_hdr.msg_name = UnsafeMutableRawPointer(addresses + train.lowerBound)
-        unsafe headers[index].msg_hdr.msg_iov = vectors + train.lowerBound
-        unsafe headers[index].msg_hdr.msg_iovlen = train.count
-        unsafe clinux_set_segment(&headers[index].msg_hdr, controls + index, UInt16(segment))
+        let segment = train.count > 1 ? unsafe memory.vectors[train.lowerBound].iov_len : 0
+        unsafe memory.headers[index].msg_hdr.msg_name = UnsafeMutableRawPointer(memory.addresses + train.lowerBound)
+        unsafe memory.headers[index].msg_hdr.msg_iov = memory.vectors + train.lowerBound
+        unsafe memory.headers[index].msg_hdr.msg_iovlen = train.count
+        unsafe clinux_set_segment(&memory.headers[index].msg_hdr, controls + index, UInt16(segment))
     }
 }

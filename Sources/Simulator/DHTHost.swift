@@ -44,7 +44,10 @@ package final class DHTHost: Host {
 
     private func perform(_ effects: [DHT.Effect]) {
         for case .send(let bytes, let target) in effects {
-            guard let source = endpoints.first(where: { $0.address.family == target.address.family }) else { continue }
+            guard let source = endpoints.first(where: { $0.address.family == target.address.family }) else {
+                perform(dht.sendFailed(to: target, at: world.now))
+                continue
+            }
             world.send(bytes, from: source, to: target)
         }
         world.attend(to: id)

@@ -2,6 +2,7 @@ import SansIO
 import Simulator
 import SwiftDHT
 import Swiftlet
+import TestIdentities
 import Testing
 
 /// How soon a node that enters is known to others.

@@ -1,6 +1,7 @@
 import SansIO
 import Simulator
 import Swiftlet
+import TestIdentities
 import Testing
 
 @testable import SecureChannel

@@ -2,6 +2,7 @@ import SansIO
 import SecureChannel
 import Simulator
 import Swiftlet
+import TestIdentities
 import Testing
 
 /// How accounts become contacts, and who may reach whom.

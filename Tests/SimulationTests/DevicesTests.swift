@@ -2,6 +2,7 @@ import SansIO
 import SecureChannel
 import Simulator
 import Swiftlet
+import TestIdentities
 import Testing
 
 /// An account with two devices: both ring, one is answered.

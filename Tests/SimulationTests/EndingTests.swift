@@ -2,6 +2,7 @@ import SansIO
 import SecureChannel
 import Simulator
 import Swiftlet
+import TestIdentities
 import Testing
 
 /// Calls that end otherwise than by hanging up after a talk.

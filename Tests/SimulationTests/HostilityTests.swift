@@ -3,6 +3,7 @@ import SansIO
 import SecureChannel
 import Simulator
 import Swiftlet
+import TestIdentities
 import Testing
 
 /// What strangers and impostors may do to a call: nothing.

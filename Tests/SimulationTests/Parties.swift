@@ -2,6 +2,7 @@ import SansIO
 import SecureChannel
 import Simulator
 import Swiftlet
+import TestIdentities
 
 /// Alice and Bob in a world of their own, both known to others.
 struct Parties {

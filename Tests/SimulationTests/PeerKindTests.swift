@@ -2,6 +2,7 @@ import SansIO
 import SecureChannel
 import Simulator
 import Swiftlet
+import TestIdentities
 import Testing
 
 /// A kind of peer, as far as the way to it goes.

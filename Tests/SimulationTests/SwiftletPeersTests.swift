@@ -3,6 +3,7 @@ import SansIO
 import SecureChannel
 import Simulator
 import Swiftlet
+import TestIdentities
 import Testing
 
 /// What two Swiftlets do for each other beyond what stock Jami does.

@@ -19,6 +19,31 @@ enum AgentPair {
         return network
     }
 
+    /// Two agents in homes of their own, who know the addresses that STUN servers see them at; side 0 controls on even
+    /// seeds.
+    static func homes(
+        behind nats: [NAT], seed: UInt64, components: Int = 1, servers: Int = 1,
+        _ transport: ICEAgent.Base.Transport = .udp, tcp: Candidate.TCPRole = .passive,
+        configuration: Configuration = Configuration()
+    ) -> VirtualNetwork {
+        let roles: [Role] = seed % 2 == 0 ? [.controlling, .controlled] : [.controlled, .controlling]
+        var network = VirtualNetwork(seed: seed, roles: roles, components: components, configuration: configuration)
+        for (side, nat) in nats.enumerated() {
+            let address = IPAddress.v4(0xC0A8_0102 + UInt32(side))
+            network.place(address, side: side, in: network.addNAT(nat, external: .v4(0xC633_6401 + UInt32(side))))
+            for component in 1...components {
+                let endpoint = Endpoint(address, port: UInt16(5000 + component))
+                let base = ICEAgent.Base(component: component, endpoint: endpoint, transport: transport)
+                network.addBase(base, side: side)
+                for server in 0..<servers {
+                    guard let mapped = network.mapped(base, side: side, server: server) else { continue }
+                    network.addMapped(mapped, base: base, tcp: tcp, side: side)
+                }
+            }
+        }
+        return network
+    }
+
     static func bases(_ side: Int, _ transport: ICEAgent.Base.Transport = .udp) -> [ICEAgent.Base] {
         VirtualNetwork.bases(side, components: 1, transport, addresses: addresses[side])
     }

@@ -10,30 +10,17 @@ struct BirthdayTests {
     private static let drawing = NAT(mapping: .addressAndPortDependent, allocation: .random)
     private static let portRestricted = NAT(allocation: .random)
 
-    /// Two homes that asked two STUN servers each; side 0 controls on even seeds.
+    /// Two homes that asked two STUN servers each.
     private func network(
         _ nats: [NAT], seed: UInt64, components: Int = 1, configuration: Configuration = Configuration(),
         probes: [Bool] = [true, true]
     ) -> VirtualNetwork {
-        let roles: [Role] = seed % 2 == 0 ? [.controlling, .controlled] : [.controlled, .controlling]
-        var network = VirtualNetwork(
-            seed: seed, roles: roles, components: components, configuration: configuration)
-        for (side, nat) in nats.enumerated() {
+        var network = AgentPair.homes(
+            behind: nats, seed: seed, components: components, servers: 2, configuration: configuration)
+        for side in 0..<2 {
             network.options[side].probesRandomPorts = probes[side]
-            let inside = network.addNAT(nat, external: .v4(0xC633_6401 + UInt32(side)))
-            let address = IPAddress.v4(0xC0A8_0102 + UInt32(side))
-            network.place(address, side: side, in: inside)
-            for component in 1...components {
-                let base = ICEAgent.Base(
-                    component: component, endpoint: Endpoint(address, port: UInt16(5000 + component)), transport: .udp)
-                network.addBase(base, side: side)
-                for server in 0..<2 {
-                    guard let mapped = network.mapped(base, side: side, server: server) else { continue }
-                    network.addMapped(mapped, base: base, side: side)
-                }
-            }
+            network.start(side: side, after: .milliseconds(Int(seed) % 5 * side))
         }
-        for side in 0..<2 { network.start(side: side, after: .milliseconds(Int(seed) % 5 * side)) }
         return network
     }
 

@@ -11,21 +11,14 @@ struct NominationTests {
     private static let portRestricted = NAT(allocation: .random)
     private static let symmetric = NAT(mapping: .addressAndPortDependent, allocation: .random)
 
-    /// Two homes that know their mapped addresses and have a relay each; side 0 controls on even seeds.
+    /// Two homes that know their mapped addresses and have a relay each.
     private func network(_ nats: [NAT], seed: UInt64, way: ClosedRange<Duration>) -> VirtualNetwork {
         var configuration = Configuration()
         configuration.pacing = .milliseconds(5)
         configuration.earlyRepetition = .milliseconds(150)
-        let roles: [Role] = seed % 2 == 0 ? [.controlling, .controlled] : [.controlled, .controlling]
-        var network = VirtualNetwork(seed: seed, roles: roles, configuration: configuration)
+        var network = AgentPair.homes(behind: nats, seed: seed, configuration: configuration)
         network.delay = way
-        for (side, nat) in nats.enumerated() {
-            let inside = network.addNAT(nat, external: .v4(0xC633_6401 + UInt32(side)))
-            let address = IPAddress.v4(0xC0A8_0102 + UInt32(side))
-            network.place(address, side: side, in: inside)
-            let base = ICEAgent.Base(component: 1, endpoint: Endpoint(address, port: 5000), transport: .udp)
-            network.addBase(base, side: side)
-            if let mapped = network.mapped(base, side: side) { network.addMapped(mapped, base: base, side: side) }
+        for side in 0..<2 {
             network.addRelay(Endpoint(.v4(0x0909_0901 + UInt32(side)), port: 6000), component: 1, side: side)
         }
         return network

@@ -151,22 +151,13 @@ struct PathChangeTests {
     @Test("a path that dies is left for one that lives, between peers that renominate")
     func failover() {
         for seed in 1...UInt64(5) {
-            var network = VirtualNetwork(seed: seed, roles: [.controlling, .controlled])
-            var inside: [Int] = []
-            for side in 0..<2 {
-                network.options[side].renominates = true
-                inside.append(network.addNAT(NAT(), external: .v4(0xC633_6401 + UInt32(side))))
-                network.place(IPAddress("192.168.1.\(side + 2)")!, side: side, in: inside[side])
-                let base = ICEAgent.Base(
-                    component: 1, endpoint: Endpoint("192.168.1.\(side + 2):5000")!, transport: .udp)
-                network.addBase(base, side: side)
-                if let mapped = network.mapped(base, side: side) { network.addMapped(mapped, base: base, side: side) }
-            }
+            var network = AgentPair.homes(behind: [NAT(), NAT()], seed: seed)
+            for side in 0..<2 { network.options[side].renominates = true }
             network.addRelay(Endpoint("9.9.9.1:6000")!, component: 1, side: 0)
             AgentPair.connect(&network)
             network.pass(.seconds(5))
             #expect(network.agents[0].selectedPair(component: 1)?.local.kind != .relayed)
-            for box in inside { network.rebind(box) }
+            for box in network.boxes.indices { network.rebind(box) }
             network.pass(.seconds(35))
             #expect(network.isCompleted, "seed \(seed): \(network.agents.map(\.state))")
             AgentPair.expectMirrored(network, "seed \(seed)")

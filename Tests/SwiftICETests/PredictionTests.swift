@@ -11,20 +11,11 @@ struct PredictionTests {
 
     /// Two homes without relays that asked two STUN servers each.
     private func network(_ nats: [NAT], seed: UInt64, predicts: Bool) -> VirtualNetwork {
-        var network = VirtualNetwork(seed: seed, roles: [.controlling, .controlled])
-        for (side, nat) in nats.enumerated() {
+        var network = AgentPair.homes(behind: nats, seed: seed, servers: 2)
+        for side in 0..<2 {
             network.options[side].predictsPorts = predicts
-            let inside = network.addNAT(nat, external: .v4(0xC633_6401 + UInt32(side)))
-            let address = IPAddress.v4(0xC0A8_0102 + UInt32(side))
-            network.place(address, side: side, in: inside)
-            let base = ICEAgent.Base(component: 1, endpoint: Endpoint(address, port: 5000), transport: .udp)
-            network.addBase(base, side: side)
-            for server in 0..<2 {
-                guard let mapped = network.mapped(base, side: side, server: server) else { continue }
-                network.addMapped(mapped, base: base, side: side)
-            }
+            network.start(side: side, after: .milliseconds(Int(seed) % 5 * side))
         }
-        for side in 0..<2 { network.start(side: side, after: .milliseconds(Int(seed) % 5 * side)) }
         return network
     }
 

@@ -62,19 +62,9 @@ struct RelayTests {
     }
 
     @Test("a peer behind a symmetric NAT comes in over our relay from a port nobody announced")
-    func reflexiveOverRelay() throws {
+    func reflexiveOverRelay() {
         for seed in 1...UInt64(20) {
-            var network = VirtualNetwork(
-                seed: seed, roles: seed % 2 == 0 ? [.controlling, .controlled] : [.controlled, .controlling])
-            for side in 0..<2 {
-                let inside = network.addNAT(.symmetric, external: .v4(0xC633_6401 + UInt32(side)))
-                let base = ICEAgent.Base(
-                    component: 1, endpoint: Endpoint("192.168.1.\(side + 2):5000")!, transport: .udp)
-                network.place(base.endpoint.address, side: side, in: inside)
-                network.addBase(base, side: side)
-                let mapped = network.mapped(base, side: side)
-                network.addMapped(try #require(mapped), base: base, side: side)
-            }
+            var network = AgentPair.homes(behind: [.symmetric, .symmetric], seed: seed)
             network.addRelay(Self.relayed, component: 1, side: 0)
             AgentPair.connect(&network)
             let pair = network.agents[0].selectedPair(component: 1)

@@ -195,6 +195,58 @@ struct Doings {
         #expect(doings.events == [.answered])
     }
 
+    // MARK: - Incoming, without an offer
+
+    /// A call without an offer that our user took, and what we offered.
+    private func offering() throws -> (CallMachine, offer: [UInt8]) {
+        var call = CallMachine(
+            from: peer, leg: phone, flow: FlowID(rawValue: 1), traits: PeerTraits(isSwiftlet: true), offer: nil,
+            setting: setting(2), random: .seeded(2))
+        #expect(Doings(call.start(at: .zero)).sip == [.ring(phone)])
+        #expect(Doings(call.gathered(bases, session: 0, at: .zero)).sip.isEmpty, "nothing is told early")
+        let doings = Doings(call.answer(at: .zero))
+        guard case .answer(phone, let offer)? = doings.sip.first else { return (call, []) }
+        #expect(doings.events == [.answered] && doings.network.isEmpty)
+        return (call, offer)
+    }
+
+    @Test func whoeverMakesTheOfferControls() throws {
+        var (call, offer) = try offering()
+        let peer = MediaNegotiationTests.Party(3, .controlled, address: 0x0A00_0002)
+        let (answer, agreement) = try #require(peer.answer(offer))
+        var doings = Doings(call.confirmed(phone, description: answer, at: .zero))
+        while doings.network.isEmpty, let deadline = call.deadline { doings.add(call.advance(to: deadline)) }
+        let checks = doings.network.compactMap { entry -> SwiftICE.Message? in
+            guard case .send(let bytes, _, let target) = entry.action, target.address == .v4(0x0A00_0002) else {
+                return nil
+            }
+            return try? SwiftICE.Message(decoding: bytes)
+        }
+        #expect(checks.contains { $0.attributes.contains { if case .iceControlling = $0 { true } else { false } } })
+        #expect(agreement.remote != nil && doings.events.isEmpty)
+    }
+
+    @Test func aPeersOfferWaitsForItsAnswerToOurs() throws {
+        var (call, offer) = try offering()
+        let (answer, _) = try #require(
+            MediaNegotiationTests.Party(3, .controlled, address: 0x0A00_0002).answer(offer))
+        #expect(Doings(call.reoffered(phone, description: offer, at: .zero)).sip == [.decline(phone, status: 491)])
+        #expect(Doings(call.confirmed(phone, description: answer, at: .zero)).events.isEmpty)
+        #expect(call.current.agreement != nil)
+    }
+
+    @Test func aHoldWaitsForTheAnswerToOurOffer() throws {
+        var (call, offer) = try offering()
+        #expect(Doings(call.hold(at: .zero)).sip.isEmpty)
+        let (answer, _) = try #require(
+            MediaNegotiationTests.Party(3, .controlled, address: 0x0A00_0002).answer(offer))
+        let doings = Doings(call.confirmed(phone, description: answer, at: .zero))
+        guard case .reinvite(phone, let hold)? = doings.sip.last else { return #expect(Bool(false), "\(doings.sip)") }
+        #expect(String(decoding: hold, as: UTF8.self).contains("a=sendonly\r\n"))
+    }
+
+    // MARK: - Incoming, and its end
+
     @Test func hangingUpWhatRingsDeclinesIt() throws {
         var call = try incoming()
         _ = call.start(at: .zero)

@@ -24,10 +24,17 @@ struct DHTOrderTests {
     func orders() throws {
         let (key, id) = (try Self.key("k"), String(repeating: "ab", count: 32))
         let reader = try #require(DHTRecipient(id))
+        let conditions: [ValueQuery.Where] = [.id(Value.ID(255)), .type(.instantMessage), .userType([97])]
         let table: [(lines: [String], order: DHTOrder)] = [
-            (["get k", "g k", "  g   k  "], .get(key, [])),
-            (["get k id=ff type=3 utype=a"], .get(key, [.id(Value.ID(255)), .type(.instantMessage), .userType([97])])),
-            (["listen k", "l k"], .listen(key, [])),
+            (["get k", "g k", "  g   k  "], .get(key, DHTQuestion())),
+            (["get k id=ff type=3 utype=a"], .get(key, DHTQuestion(conditions: conditions))),
+            (["query k seq", " query  k  seq "], .get(key, DHTQuestion(select: [.seq]))),
+            (
+                ["query k id owner id=ff type=3 utype=a", "query k id=ff id type=3 owner utype=a"],
+                .get(key, DHTQuestion(select: [.id, .owner], conditions: conditions))
+            ),
+            (["listen k", "l k"], .listen(key, DHTQuestion())),
+            (["listen k id=ff type=3 utype=a"], .listen(key, DHTQuestion(conditions: conditions))),
             (["put k two  words ", "p k two  words "], .put(key, text: "two  words ", .plain, permanent: false)),
             (["keep k x", "pp k x"], .put(key, text: "x", .plain, permanent: true)),
             (["sign k x", "s k x"], .put(key, text: "x", .signed, permanent: false)),
@@ -49,6 +56,7 @@ struct DHTOrderTests {
             "frobnicate", "get", "put k", "put k ", "encrypt k x y", "encrypt k", "cancel", "cancel one",
             "get k colour=red",
             "get k owner=12", "bootstrap", "bootstrap a:b", "get k id=", "listen k type=65536",
+            "query", "query k", "query k id=ff", "query k colour", "query k id colour=red", "get k id", "listen k id",
         ])
     func refusals(line: String) throws {
         let refusal = #expect(throws: DHTOrder.Refusal.self) { try DHTOrder.parse(line) }

@@ -113,6 +113,17 @@ extension ProcessTests {
             #expect(try await node.event("value")["text"] == "typed in")
             try type("keep kept for good")
             try await node.event("finished") { $0.number("operation") == 3 }
+            try type("query prompt id utype utype=text/plain")
+            try type("query prompt text utype=nonsense")
+            try type("query prompt text")
+            for operation in [4.0, 5, 6] { try await node.event("finished") { $0.number("operation") == operation } }
+            let found = [4.0, 5, 6].map { operation in
+                node.events.filter { $0.name == "value" && $0.number("operation") == operation }
+            }
+            #expect(found.map(\.count) == [1, 0, 1])
+            #expect(found[0].first?["utype"] == "text/plain" && found[0].first?["id"] != "")
+            #expect(found[0].first?["text"] == "" && found[0].first?["kind"] == "")
+            #expect(found[2].first?["text"] == "typed in" && found[2].first?["id"] == "")
             for word in ["table", "searches", "storage", "stats", "operations", "nonsense", "cancel 9"] {
                 try type(word)
             }

@@ -109,10 +109,15 @@ final class HostedNode {
 
     /// Sends what was collected, follows the machine's deadline and hands answers on: once for each batch of input.
     private func settle() {
-        while !memory.datagrams.isEmpty, let socket {
-            let sent = try? socket.send(memory.datagrams, through: memory.outgoing)
-            // What is refused is lost, as it may be on any network; the rest goes on.
-            memory.datagrams.removeFirst(min(memory.datagrams.count, sent.map { $0 == 0 ? 1 : $0 } ?? 1))
+        while let first = memory.datagrams.first, let socket {
+            do throws(Errno) {
+                memory.datagrams.removeFirst(try socket.send(memory.datagrams, through: memory.outgoing))
+            } catch {
+                memory.datagrams.removeFirst()
+                // A full queue loses one datagram, as the network may; what cannot be sent to is known from then on.
+                guard error != .wouldBlock, error != .noBufferSpace else { continue }
+                perform(dht.sendFailed(to: first.destination, at: memory.loop.now))
+            }
         }
         memory.datagrams.removeAll(keepingCapacity: true)
         alarm.set(dht.deadline)

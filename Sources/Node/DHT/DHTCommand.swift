@@ -25,12 +25,7 @@ struct DHTCommand: AsyncParsableCommand {
                 let identity = try identity.load()
                 let node = try await options.startShortly(identity: identity)
                 key.tell(options.printer)
-                let updates =
-                    if let fields = query.fields {
-                        await node.query(key.hash, fields)
-                    } else {
-                        await node.get(key.hash, matching: query.query)
-                    }
+                let updates = await query.question.ask(node, about: key.hash)
                 let report = DHTReport(printer: options.printer, fields: query.select)
                 let outcome = await report.follow(updates, of: node)
                 await node.close()
@@ -54,7 +49,7 @@ struct DHTCommand: AsyncParsableCommand {
                 let node = try await options.startShortly(identity: identity)
                 let interruptions = Interruption.stream()
                 key.tell(options.printer)
-                let updates = await node.listen(key.hash, matching: query.query)
+                let updates = await node.listen(key.hash, matching: query.question.query)
                 let report = DHTReport(printer: options.printer, fields: query.select)
                 let watch = Task { _ = await report.follow(updates, of: node) }
                 for await _ in interruptions { break }

@@ -50,12 +50,5 @@ struct DHTQueryOptions: ParsableArguments {
                 + "utype, 'get' lets nodes send these alone, without proof of who signed.", valueName: "fact"))
     var select: [DHTReport.Field] = []
 
-    var query: ValueQuery { ValueQuery(where: conditions.map(\.condition)) }
-
-    /// What to ask nodes for, where they can tell all that is wanted without the values themselves.
-    var fields: ValueQuery? {
-        let fields = select.compactMap(\.queried)
-        guard !fields.isEmpty, fields.count == select.count else { return nil }
-        return ValueQuery(select: fields, where: query.conditions)
-    }
+    var question: DHTQuestion { DHTQuestion(select: select, conditions: conditions.map(\.condition)) }
 }

@@ -26,12 +26,11 @@ struct DHTConsole {
         case .nothing: break
         case .quit: return false
         case .help: if !report.printer.isJSON { report.printer.event("help", line: DHTOrder.guide) }
-        case .get(let key, let conditions):
-            let updates = await node.get(key.hash, matching: ValueQuery(where: conditions))
-            follow(updates, key, line, isLasting: false)
-        case .listen(let key, let conditions):
-            let updates = await node.listen(key.hash, matching: ValueQuery(where: conditions))
-            follow(updates, key, line, isLasting: true)
+        case .get(let key, let question):
+            follow(await question.ask(node, about: key.hash), key, question.select, line, isLasting: false)
+        case .listen(let key, let question):
+            let updates = await node.listen(key.hash, matching: question.query)
+            follow(updates, key, question.select, line, isLasting: true)
         case .put(let key, let text, let kind, let isPermanent):
             put(text, kind, at: key, line, permanently: isPermanent)
         case .cancel(let number): cancel(number)
@@ -59,10 +58,12 @@ struct DHTConsole {
     }
 
     private mutating func follow(
-        _ updates: AsyncStream<DHTNode.Update>, _ key: DHTKey, _ line: String, isLasting: Bool
+        _ updates: AsyncStream<DHTNode.Update>, _ key: DHTKey, _ select: [DHTReport.Field], _ line: String,
+        isLasting: Bool
     ) {
         let number = begin(key)
-        let task = Task { [node, report] in
+        let report = DHTReport(printer: report.printer, fields: select)
+        let task = Task { [node] in
             let outcome = await report.follow(updates, of: node, operation: number) { "done, \($0) nodes answered" }
             Self.judge(outcome, report, number)
         }

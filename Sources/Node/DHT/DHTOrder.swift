@@ -8,8 +8,8 @@ enum DHTOrder: Hashable {
         case table, searches, storage, stats, operations
     }
 
-    case get(DHTKey, [ValueQuery.Where])
-    case listen(DHTKey, [ValueQuery.Where])
+    case get(DHTKey, DHTQuestion)
+    case listen(DHTKey, DHTQuestion)
     case put(DHTKey, text: String, DHTValueKind, permanent: Bool)
     case cancel(Int)
     case inspect(Inspection)
@@ -26,6 +26,8 @@ enum DHTOrder: Hashable {
 
     static let guide = """
         get KEY [CONDITION...]       print the values of a key (g)
+        query KEY FACT... [CONDITION...]
+                                     print only these facts of them
         put KEY TEXT                 store a text (p)
         keep KEY TEXT                store it until cancelled (pp)
         sign KEY TEXT                store it signed (s)
@@ -40,7 +42,11 @@ enum DHTOrder: Hashable {
         bootstrap HOST[:PORT]        enter through a host (b)
         quit                         (q, x)
         Conditions: id=HEX, type=NUMBER, owner=ID, utype=TEXT
+        Facts: \(facts); of id, type, seq, owner and utype
+        nodes send these alone, without proof of who signed
         """
+
+    private static let facts = DHTReport.Field.allCases.map(\.rawValue).joined(separator: ", ")
 
     private static let shortWords = [
         "g": "get", "p": "put", "pp": "keep", "s": "sign", "e": "encrypt", "l": "listen", "c": "cancel",
@@ -55,8 +61,9 @@ enum DHTOrder: Hashable {
         let word = shortWords[first] ?? first
         if let inspection = Inspection(rawValue: word) { return .inspect(inspection) }
         switch word {
-        case "get": return .get(try words.key(), try words.conditions())
-        case "listen": return .listen(try words.key(), try words.conditions())
+        case "get": return .get(try words.key(), DHTQuestion(conditions: try words.conditions()))
+        case "query": return .get(try words.key(), try words.question())
+        case "listen": return .listen(try words.key(), DHTQuestion(conditions: try words.conditions()))
         case "put": return .put(try words.key(), text: try words.text(), .plain, permanent: false)
         case "keep": return .put(try words.key(), text: try words.text(), .plain, permanent: true)
         case "sign": return .put(try words.key(), text: try words.text(), .signed, permanent: false)
@@ -114,13 +121,31 @@ enum DHTOrder: Hashable {
 
         mutating func conditions() throws(Refusal) -> [ValueQuery.Where] {
             var conditions: [ValueQuery.Where] = []
-            while let word = next() {
-                guard let condition = DHTCondition(argument: word) else {
-                    throw Refusal(line: DHTCondition.refusal(word))
-                }
-                conditions.append(condition.condition)
-            }
+            while let word = next() { conditions.append(try Self.condition(word)) }
             return conditions
+        }
+
+        /// Facts and conditions, which are told apart by the mark of equality.
+        mutating func question() throws(Refusal) -> DHTQuestion {
+            var question = DHTQuestion()
+            while let word = next() {
+                if word.contains("=") {
+                    question.conditions.append(try Self.condition(word))
+                } else if let fact = DHTReport.Field(rawValue: word) {
+                    question.select.append(fact)
+                } else {
+                    throw Refusal(line: "'\(word)' is no fact; use \(facts)")
+                }
+            }
+            guard !question.select.isEmpty else { throw Refusal(line: "name a fact: \(facts)") }
+            return question
+        }
+
+        private static func condition(_ word: String) throws(Refusal) -> ValueQuery.Where {
+            guard let condition = DHTCondition(argument: word) else {
+                throw Refusal(line: DHTCondition.refusal(word))
+            }
+            return condition.condition
         }
 
         /// The rest of the line, without the blank before it.

@@ -2,36 +2,26 @@ internal import CGnuTLS
 
 /// A chain and its key, loaded once into GnuTLS and shared by all sessions of an identity.
 ///
-/// GnuTLS lets sessions of several threads share credentials that no longer change; they never change after `init`,
-/// which is what makes the type `Sendable`.
+/// `@unchecked Sendable` because what was loaded never changes after `init`.
 @safe
 public final class Credentials: @unchecked Sendable {
     /// What is shown to peers.
     public let chain: CertificateChain
 
-    let handle: gnutls_certificate_credentials_t
+    let loaded: CertificateCredentials
 
     /// Loads `chain` and the key of its first certificate.
     public init(chain: CertificateChain, deviceKey: PrivateKey) throws(SecureChannelError) {
-        var allocated: gnutls_certificate_credentials_t?
-        // The out-parameter lives across the call.
-        let status = unsafe gnutls_certificate_allocate_credentials(&allocated)
-        guard status == GNUTLS_E_SUCCESS, let handle = unsafe allocated else { throw .refusedByLibrary(code: status) }
-        unsafe self.handle = handle
+        loaded = try CertificateCredentials()
         self.chain = chain
         // The handle was just allocated.
-        let loaded = unsafe Self.load(Array(chain.pem.utf8), Array(deviceKey.pem.utf8), into: handle)
-        guard loaded >= 0 else { throw .refusedByLibrary(code: loaded) }
+        let status = unsafe Self.load(Array(chain.pem.utf8), Array(deviceKey.pem.utf8), into: loaded.handle)
+        guard status >= 0 else { throw .refusedByLibrary(code: status) }
     }
 
     /// Loads an identity's chain and device key.
     public convenience init(_ identity: Identity) throws(SecureChannelError) {
         try self.init(chain: identity.chain, deviceKey: identity.deviceKey)
-    }
-
-    deinit {
-        // The handle was allocated in `init`; sessions keep this object alive while they use it.
-        unsafe gnutls_certificate_free_credentials(handle)
     }
 
     private static func load(

@@ -5,8 +5,8 @@ extension SecureSession {
     /// What the finished handshake says about the peer.
     func facts(about peer: CertificateChain) -> PeerFacts {
         // The name is a constant, the description an allocation that is ours to free.
-        let version = unsafe gnutls_protocol_get_name(gnutls_protocol_get_version(session))
-        let suite = unsafe gnutls_session_get_desc(session)
+        let version = unsafe gnutls_protocol_get_name(gnutls_protocol_get_version(tls.handle))
+        let suite = unsafe gnutls_session_get_desc(tls.handle)
         defer { unsafe cgnutls_free(suite) }
         return PeerFacts(
             chain: peer, protocolVersion: unsafe version.map { unsafe String(cString: $0) } ?? "",
@@ -35,7 +35,7 @@ extension SecureSession {
     private func peerChain() throws -> CertificateChain {
         var count: UInt32 = 0
         // The list belongs to the session and is valid until the call returns to GnuTLS.
-        let list = unsafe gnutls_certificate_get_peers(session, &count)
+        let list = unsafe gnutls_certificate_get_peers(tls.handle, &count)
         guard let list = unsafe list, count <= CertificateChain.maximumCertificates else {
             throw WireError.overLimit(.certificateChain, limit: CertificateChain.maximumCertificates)
         }

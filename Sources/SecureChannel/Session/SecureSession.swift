@@ -42,8 +42,7 @@ public final class SecureSession: SecureTransport, @unchecked Sendable {
 
     let role: Role
     let transport: Transport
-    let session: gnutls_session_t
-    let pipe: MemoryPipe
+    let tls: GnuTLSSession
     var phase = Phase.idle
     /// What the certificate check said against the peer, for the error that follows.
     var objection: SecureChannelError?
@@ -51,13 +50,10 @@ public final class SecureSession: SecureTransport, @unchecked Sendable {
     var peer: CertificateChain?
     /// When the running call was made, for the certificate check inside it.
     var now = Instant.zero
-    /// Where records are decrypted to; RFC 8446 §5.1 lets them hold this much.
-    var recordBuffer = [UInt8](repeating: 0, count: 16_384)
     let expectation: PeerExpectation
     let trust: Trust
     let clock: WallClock
 
-    let credentials: Credentials
     private let cookieKey: CookieKey?
 
     enum Phase {
@@ -77,20 +73,14 @@ public final class SecureSession: SecureTransport, @unchecked Sendable {
         let isDatagram = transport != .stream
         self.role = role
         self.transport = transport
-        self.credentials = credentials
         self.expectation = expectation
         self.trust = trust
         self.clock = clock
         cookieKey = isDatagram && role == .server ? CookieKey() : nil
-        unsafe session = try Self.allocate(role, isDatagram: isDatagram)
-        unsafe pipe = MemoryPipe(isDatagram: isDatagram, session: session)
-        pipe.install()
-        try configure()
-    }
-
-    deinit {
-        // Allocated in `init`, and nobody else has it.
-        unsafe gnutls_deinit(session)
+        tls = try GnuTLSSession(
+            Self.flags(for: role, isDatagram: isDatagram),
+            priorities: isDatagram ? Self.datagramPriorities : Self.streamPriorities, credentials: credentials.loaded)
+        configure()
     }
 
     /// Begins the handshake; a server only gets ready for the client's first bytes.
@@ -109,7 +99,7 @@ public final class SecureSession: SecureTransport, @unchecked Sendable {
         }
         if transport != .stream, !DatagramRecords.fill(bytes) { return [.ignored(.strayDatagram)] }
         if case .awaitingCookie = phase { return admit(bytes, at: now) }
-        pipe.receive(bytes)
+        tls.pipe.receive(bytes)
         return proceed(at: now)
     }
 
@@ -120,17 +110,7 @@ public final class SecureSession: SecureTransport, @unchecked Sendable {
         case .over: return [.ignored(.over)]
         case .open: break
         }
-        // The session is alive and open.
-        let limit = transport == .stream ? plaintext.count : max(1, Int(unsafe gnutls_dtls_get_data_mtu(session)))
-        var start = 0
-        while start < plaintext.count {
-            let piece = plaintext[start..<min(start + limit, plaintext.count)]
-            // The buffer lives across the call.
-            let written = unsafe piece.withUnsafeBytes { unsafe gnutls_record_send(session, $0.baseAddress, $0.count) }
-            guard written > 0 else { return output() + fail(Int32(clamping: written)) }
-            start += written
-        }
-        return output()
+        return tls.write(plaintext).map(fail) ?? output()
     }
 
     /// Repeats what may have been lost, if its time has come.
@@ -143,13 +123,11 @@ public final class SecureSession: SecureTransport, @unchecked Sendable {
     public func close(at now: Instant) -> [SecureEffect] {
         switch phase {
         case .over: return [.ignored(.over)]
-        case .open:
-            // Nothing waits for the peer's own good-bye.
-            _ = unsafe gnutls_bye(session, GNUTLS_SHUT_WR)
+        case .open: tls.sayGoodbye()
         case .handshaking:
             // RFC 8446 §6.1: user_canceled needs a close_notify behind it.
-            _ = unsafe gnutls_alert_send(session, GNUTLS_AL_WARNING, GNUTLS_A_USER_CANCELED)
-            _ = unsafe gnutls_alert_send(session, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY)
+            _ = unsafe gnutls_alert_send(tls.handle, GNUTLS_AL_WARNING, GNUTLS_A_USER_CANCELED)
+            _ = unsafe gnutls_alert_send(tls.handle, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY)
         case .idle, .awaitingCookie: break
         }
         return finish(.closed)
@@ -159,12 +137,12 @@ public final class SecureSession: SecureTransport, @unchecked Sendable {
     private func admit(_ bytes: [UInt8], at now: Instant) -> [SecureEffect] {
         guard let cookieKey, DatagramRecords.beginClientHello(bytes) else { return [.ignored(.strayDatagram)] }
         // The session is alive.
-        guard unsafe cookieKey.admits(bytes, to: session) else {
-            cookieKey.challenge(over: pipe)
+        guard unsafe cookieKey.admits(bytes, to: tls.handle) else {
+            cookieKey.challenge(over: tls.pipe)
             return output()
         }
         phase = .handshaking
-        pipe.receive(bytes)
+        tls.pipe.receive(bytes)
         return proceed(at: now)
     }
 }

@@ -12,37 +12,27 @@ public enum ServerTrust: Hashable, Sendable {
 
 /// The authorities of a ``ServerTrust``, loaded once into GnuTLS and shared by sessions.
 ///
-/// GnuTLS lets sessions of several threads share credentials that no longer change; they never change after `init`,
-/// which is what makes the type `Sendable`.
+/// `@unchecked Sendable` because what was loaded never changes after `init`.
 @safe
 public final class ServerAuthorities: @unchecked Sendable {
     /// What was loaded.
     public let trust: ServerTrust
 
-    let handle: gnutls_certificate_credentials_t
+    let loaded: CertificateCredentials
 
     /// Loads the authorities, which takes milliseconds where they are the system's: more than a hundred are read from files.
     /// - Throws: ``SecureChannelError/noAuthority`` when there is none.
     public init(_ trust: ServerTrust) throws(SecureChannelError) {
-        var allocated: gnutls_certificate_credentials_t?
-        // The out-parameter lives across the call.
-        let status = unsafe gnutls_certificate_allocate_credentials(&allocated)
-        guard status == GNUTLS_E_SUCCESS, let handle = unsafe allocated else { throw .refusedByLibrary(code: status) }
-        unsafe self.handle = handle
+        loaded = try CertificateCredentials()
         self.trust = trust
-        let loaded: Int32
+        let count: Int32
         switch trust {
         // The handle was just allocated.
-        case .system: loaded = unsafe gnutls_certificate_set_x509_system_trust(handle)
-        case .authorities(let pem): loaded = unsafe Self.load(Array(pem.utf8), into: handle)
+        case .system: count = unsafe gnutls_certificate_set_x509_system_trust(loaded.handle)
+        case .authorities(let pem): count = unsafe Self.load(Array(pem.utf8), into: loaded.handle)
         case .anyServer: return
         }
-        guard loaded > 0 else { throw .noAuthority }
-    }
-
-    deinit {
-        // The handle was allocated in `init`; sessions keep this object alive while they use it.
-        unsafe gnutls_certificate_free_credentials(handle)
+        guard count > 0 else { throw .noAuthority }
     }
 
     private static func load(_ pem: [UInt8], into handle: gnutls_certificate_credentials_t) -> Int32 {

@@ -35,17 +35,11 @@ public final class TLSClientSession: @unchecked Sendable {
 
     private static let priorities =
         "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-GROUP-FFDHE4096:-GROUP-FFDHE6144:-GROUP-FFDHE8192"
-    /// How many warnings and the like one input may hold.
-    private static let maximumPasses = 256
 
-    private let session: gnutls_session_t
-    private let pipe: MemoryPipe
-    private let authorities: ServerAuthorities
+    private let tls: GnuTLSSession
     /// The name as GnuTLS keeps it: by reference.
     private let name: UnsafeMutablePointer<CChar>
     private var phase = Phase.idle
-    /// Where records are decrypted to; RFC 8446 §5.1 lets them hold this much.
-    private var recordBuffer = [UInt8](repeating: 0, count: 16_384)
 
     /// Prepares a session; nothing is sent before ``start()``.
     ///
@@ -54,40 +48,21 @@ public final class TLSClientSession: @unchecked Sendable {
     ///   - isAddress: whether it is an address, which is not told to the server (RFC 6066 §3).
     public init(with name: String, isAddress: Bool, trusting authorities: ServerAuthorities) throws(SecureChannelError)
     {
-        var allocated: gnutls_session_t?
-        let flags = UInt32(
-            GNUTLS_CLIENT.rawValue | GNUTLS_NONBLOCK.rawValue | GNUTLS_NO_SIGNAL.rawValue | GNUTLS_NO_TICKETS.rawValue)
-        // The out-parameter lives across the call.
-        let status = unsafe gnutls_init(&allocated, flags)
-        guard status == GNUTLS_E_SUCCESS, let session = unsafe allocated else { throw .refusedByLibrary(code: status) }
-        unsafe self.session = session
-        self.authorities = authorities
+        tls = try GnuTLSSession([GNUTLS_CLIENT], priorities: Self.priorities, credentials: authorities.loaded)
         let bytes = Array(name.utf8CString)
         unsafe self.name = .allocate(capacity: bytes.count)
         unsafe self.name.initialize(from: bytes, count: bytes.count)
-        unsafe pipe = MemoryPipe(isDatagram: false, session: session)
-        pipe.install()
-        try configure(nameLength: bytes.count - 1, isAddress: isAddress)
+        // The session is alive, and the name as long as it is used.
+        if !isAddress {
+            try GnuTLSSession.check(
+                unsafe gnutls_server_name_set(tls.handle, GNUTLS_NAME_DNS, self.name, bytes.count - 1))
+        }
+        if authorities.trust != .anyServer { unsafe gnutls_session_set_verify_cert(tls.handle, self.name, 0) }
     }
 
     deinit {
-        // Both were allocated in `init`, and nobody else has them.
-        unsafe gnutls_deinit(session)
+        // Allocated in `init`; GnuTLS reads it in handshakes only, and there is none any more.
         unsafe name.deallocate()
-    }
-
-    private func configure(nameLength: Int, isAddress: Bool) throws(SecureChannelError) {
-        // The session is alive; strings, name and credentials live as long as they are used.
-        var status = unsafe gnutls_priority_set_direct(session, Self.priorities, nil)
-        guard status == GNUTLS_E_SUCCESS else { throw .refusedByLibrary(code: status) }
-        status = unsafe gnutls_credentials_set(
-            session, GNUTLS_CRD_CERTIFICATE, UnsafeMutableRawPointer(authorities.handle))
-        guard status == GNUTLS_E_SUCCESS else { throw .refusedByLibrary(code: status) }
-        if !isAddress {
-            status = unsafe gnutls_server_name_set(session, GNUTLS_NAME_DNS, name, nameLength)
-            guard status == GNUTLS_E_SUCCESS else { throw .refusedByLibrary(code: status) }
-        }
-        if authorities.trust != .anyServer { unsafe gnutls_session_set_verify_cert(session, name, 0) }
     }
 
     /// Begins the handshake.
@@ -100,30 +75,20 @@ public final class TLSClientSession: @unchecked Sendable {
     /// Takes any piece of what the server sent.
     public func receive(_ bytes: [UInt8]) -> [Effect] {
         guard phase == .handshaking || phase == .open else { return [] }
-        pipe.receive(bytes)
+        tls.pipe.receive(bytes)
         return proceed()
     }
 
     /// Encrypts bytes for the server; nothing is sent before the session is established.
     public func send(_ plaintext: [UInt8]) -> [Effect] {
         guard phase == .open else { return [] }
-        var start = 0
-        while start < plaintext.count {
-            // The buffer lives across the call.
-            let written = unsafe plaintext[start...].withUnsafeBytes { bytes in
-                unsafe gnutls_record_send(session, bytes.baseAddress, bytes.count)
-            }
-            guard written > 0 else { return fail(Int32(clamping: written)) }
-            start += written
-        }
-        return output()
+        return tls.write(plaintext).map(fail) ?? output()
     }
 
     /// Says good-bye and ends the session.
     public func close() -> [Effect] {
         guard phase != .over else { return [] }
-        // Nothing waits for the server's own good-bye.
-        if phase == .open { _ = unsafe gnutls_bye(session, GNUTLS_SHUT_WR) }
+        if phase == .open { tls.sayGoodbye() }
         return finish(.closed)
     }
 
@@ -137,67 +102,33 @@ public final class TLSClientSession: @unchecked Sendable {
     }
 
     private func shakeHands() -> [Effect] {
-        var status: Int32
-        var passes = 0
-        repeat {
-            // The session is alive; a status that is not fatal asks for another call once there is input.
-            status = unsafe gnutls_handshake(session)
-            passes += 1
-        } while status != GNUTLS_E_SUCCESS && mayGoOn(after: status, passes: passes)
-        if status == GNUTLS_E_SUCCESS {
+        switch tls.shakeHands() {
+        case .waiting: return output()
+        case .failed(let status): return fail(status)
+        case .finished:
             phase = .open
             return output() + [.established]
         }
-        return gnutls_error_is_fatal(status) != 0 || passes > Self.maximumPasses ? fail(status) : output()
     }
 
     private func readRecords() -> [Effect] {
         var effects: [Effect] = []
-        var passes = 0
-        while true {
-            // The buffer lives across the call and has the size that is passed on.
-            let count = unsafe recordBuffer.withUnsafeMutableBytes { buffer in
-                unsafe gnutls_record_recv(session, buffer.baseAddress, buffer.count)
-            }
-            if count > 0 {
-                effects.append(.received(Array(recordBuffer[..<count])))
-                continue
-            }
-            if count == 0 { return effects + close() }
-            let status = Int32(clamping: count)
-            passes += 1
-            if gnutls_error_is_fatal(status) != 0 || passes > Self.maximumPasses { return effects + fail(status) }
-            // Wishes for renegotiation and warnings are passed over.
-            if !mayGoOn(after: status, passes: passes) { return effects + output() }
+        switch tls.readRecords({ record, _ in effects.append(.received(record)) }) {
+        case .waiting: return effects + output()
+        case .failed(let status): return effects + fail(status)
+        case .finished: return effects + close()
         }
     }
 
-    /// Whether GnuTLS is to be called again at once: it stops at a warning though there is more.
-    private func mayGoOn(after status: Int32, passes: Int) -> Bool {
-        gnutls_error_is_fatal(status) == 0 && passes <= Self.maximumPasses
-            && (status != GNUTLS_E_AGAIN || pipe.hasInput)
-    }
-
-    private func output() -> [Effect] { pipe.takeOutput().map { .send($0) } }
+    private func output() -> [Effect] { tls.pipe.takeOutput().map { .send($0) } }
 
     private func finish(_ last: Effect) -> [Effect] {
         phase = .over
         return output() + [last]
     }
 
-    /// Tells the server why, where there is an alert for it, and ends the session.
     private func fail(_ status: Int32) -> [Effect] {
-        guard status != GNUTLS_E_FATAL_ALERT_RECEIVED else {
-            // Alert numbers have eight bits on the wire.
-            let alert = unsafe gnutls_alert_get(session)
-            return finish(.failed(.alert(UInt8(truncatingIfNeeded: alert.rawValue))))
-        }
-        _ = unsafe gnutls_alert_send_appropriate(session, status)
-        guard status != GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR else {
-            return finish(.failed(.untrustedServer(status: unsafe gnutls_session_get_verify_cert_status(session))))
-        }
-        // The name is a constant of the library.
-        let name = unsafe gnutls_strerror_name(status).map { unsafe String(cString: $0) } ?? ""
-        return finish(.failed(.protocolViolation(code: status, name: name)))
+        let failure = tls.fail(status)
+        return finish(.failed(failure))
     }
 }

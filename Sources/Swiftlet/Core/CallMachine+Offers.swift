@@ -146,6 +146,8 @@ extension CallMachine {
     /// The peer offers a change of the session, or asks us to offer one.
     package mutating func reoffered(_ sip: SIPLite.CallID, description: [UInt8]?, at now: Instant) -> [Effect] {
         guard case .talking = phase, legs.first?.sip == sip else { return [] }
+        // Our offer in an answer of ours comes first (RFC 3261 §14.2).
+        if case .offeringInAnswer = exchange { return [.sip(.decline(sip, status: 491))] }
         let withdrawn = withdrawOwnOffer(sip)
         guard let description else { return withdrawn + offerInAnswer(sip) }
         guard let offer = try? SIPLite.SessionDescription(decoding: description) else {
@@ -207,6 +209,17 @@ extension CallMachine {
         return answered + (session == nil ? [] : meetNext(agreement, at: now)) + settle(at: now)
     }
 
+    /// Takes a call that came without an offer: the answer brings ours, and the acknowledgement the peer's answer to it
+    /// (RFC 3261 §13.3.1.4).
+    mutating func offerInFirstAnswer(_ sip: SIPLite.CallID) -> [Effect] {
+        phase = .talking
+        let statement = current.statement(.sendReceive, version: version, renewing: true)
+        let offer = OwnOffer(
+            description: setting.negotiation.offer(statement), holds: false, renews: false, change: .restart)
+        exchange = .offeringInAnswer(offer)
+        return [.sip(.answer(sip, description: offer.description.encoded())), .event(.answered)]
+    }
+
     private mutating func offerInAnswer(_ sip: SIPLite.CallID) -> [Effect] {
         let offer = makeOffer(over: nil)
         exchange = .offeringInAnswer(offer)
@@ -215,9 +228,12 @@ extension CallMachine {
 
     /// The acknowledgement brought the answer to the offer the peer had asked for.
     mutating func concludeOfferInAnswer(_ description: [UInt8]?, at now: Instant) -> [Effect] {
-        guard case .offeringInAnswer(let offer) = exchange else { return [] }
+        guard case .offeringInAnswer(let offer) = exchange, let leg = legs.first else { return [] }
         exchange = nil
-        return conclude(offer, description, at: now)
+        guard current.agreement == nil else { return conclude(offer, description, at: now) }
+        let agreement = setting.negotiation.agreement(offer: offer.description, answer: description ?? [])
+        guard let agreement, agreement.remote != nil else { return [.sip(.hangUp(leg.sip))] + end(.incompatible) }
+        return take(agreement) + meet(agreement, as: leg.traits, at: now) + settle(at: now)
     }
 
     // MARK: - Agreements

@@ -66,8 +66,9 @@ package struct CallMachine: Machine {
     enum Phase {
         /// Outgoing: no device answered yet. `hasRung` once one alerts its user.
         case inviting(hasRung: Bool)
-        /// Incoming: our user was not heard yet, or the answer waits for the gathering.
-        case alerting(offer: SIPLite.SessionDescription, answerWanted: Bool)
+        /// Incoming: our user was not heard yet, or the answer waits for the gathering. Without an offer of the peer the
+        /// answer brings ours.
+        case alerting(offer: SIPLite.SessionDescription?, answerWanted: Bool)
         /// Answered; what becomes of the media is said by the sessions.
         case talking
         case ended
@@ -96,7 +97,7 @@ package struct CallMachine: Machine {
     var legs: [Leg] = []
     var timers = TimerTable<Timer>()
     /// Whether devices are still looked for or connected to, so that a call without legs is not over yet.
-    private var expectsLegs: Bool
+    private var expectsLegs = false
     /// Why the last leg was lost, for a call that loses all.
     private var lastFailure: CallEnd?
     private var profiles = ProfileCardAssembler()
@@ -134,15 +135,16 @@ package struct CallMachine: Machine {
     /// A call to a peer. Legs follow as devices are reached.
     package init(calling peer: AccountID, setting: Setting, random: RandomSource) {
         self.init(peer: peer, role: .controlling, setting: setting, random: random, phase: .inviting(hasRung: false))
+        expectsLegs = true
     }
 
-    /// A call from a peer, on one leg.
+    /// A call from a peer, on one leg; `nil` where it leaves the offer to us, who control the media session then.
     package init(
         from peer: AccountID, leg sip: SIPLite.CallID, flow: FlowID, traits: PeerTraits,
-        offer: SIPLite.SessionDescription, setting: Setting, random: RandomSource
+        offer: SIPLite.SessionDescription?, setting: Setting, random: RandomSource
     ) {
         self.init(
-            peer: peer, role: .controlled, setting: setting, random: random,
+            peer: peer, role: offer == nil ? .controlling : .controlled, setting: setting, random: random,
             phase: .alerting(offer: offer, answerWanted: false))
         legs = [Leg(flow: flow, sip: sip, device: "", traits: traits, isInvited: true)]
     }
@@ -152,7 +154,6 @@ package struct CallMachine: Machine {
         self.setting = setting
         self.random = random
         self.phase = phase
-        expectsLegs = role == .controlling
         current = MediaSession(number: 0, role: role, configuration: setting.ice, random: self.random.split())
     }
 
@@ -303,7 +304,7 @@ package struct CallMachine: Machine {
 
     /// Tells a peer that understands it what we shall answer, and looks for the path meanwhile.
     mutating func answerEarly(at now: Instant) -> [Effect] {
-        guard case .alerting(let offer, answerWanted: false) = phase, let leg = legs.first, leg.traits.isSwiftlet,
+        guard case .alerting(let offer?, answerWanted: false) = phase, let leg = legs.first, leg.traits.isSwiftlet,
             prepared == nil, let prepared = prepareAnswer(to: offer)
         else { return [] }
         self.prepared = prepared
@@ -315,6 +316,7 @@ package struct CallMachine: Machine {
         guard case .alerting(let offer, answerWanted: true) = phase, current.isGathered, let leg = legs.first else {
             return []
         }
+        guard let offer else { return offerInFirstAnswer(leg.sip) }
         guard let (description, agreement) = prepared ?? prepareAnswer(to: offer) else {
             return [.sip(.decline(leg.sip, status: 488))]
         }

@@ -189,7 +189,8 @@ extension NodeCore {
         guard let link = flowLinks[incoming.flow], let record = links[link], hasRoom(forCallOf: record.account) else {
             return introduce(userAgent.decline(sip, status: 486, at: now), at: now)
         }
-        guard let bytes = incoming.offer, let offer = try? SIPLite.SessionDescription(decoding: bytes) else {
+        let offer: SIPLite.SessionDescription?
+        do { offer = try incoming.offer.map { try SIPLite.SessionDescription(decoding: $0) } } catch {
             return introduce(userAgent.decline(sip, status: 488, at: now), at: now)
         }
         let call = nextCall()

@@ -1,10 +1,9 @@
-import SansIO
-import SecureChannel
-import TestVectors
+public import SecureChannel
+internal import TestVectors
 
-/// Identities made for these tests and kept, so that a seed tells the same story in every run; 2048 bits, since size
-/// matters to no rule under test. Valid for ten years around the time of the worlds.
-enum Identities {
+/// Identities made for tests and fuzzing and kept, so that a seed, or an input of a fuzzer, tells the same story in every
+/// run; 2048 bits, since size matters to no rule under test. Valid for ten years around the time of simulated worlds.
+public enum Identities {
     private struct Record: Decodable {
         let authority: String
         let account: String
@@ -28,10 +27,12 @@ enum Identities {
         return identity
     }
 
-    static let alice = named("alice")
-    static let bob = named("bob")
+    /// Who calls as a rule.
+    public static let alice = named("alice")
+    /// Who is called.
+    public static let bob = named("bob")
     /// Bob's other device.
-    static let bobsTablet = named("bobsTablet")
-    /// Somebody nobody expects; not on the network unless shown there.
-    static let mallory = named("mallory")
+    public static let bobsTablet = named("bobsTablet")
+    /// Somebody nobody expects, with certificates that are fine; not on the network unless shown there.
+    public static let mallory = named("mallory")
 }
