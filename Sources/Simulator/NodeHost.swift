@@ -31,8 +31,8 @@ package final class NodeHost: Host {
     var trust: Trust { configuration.trust }
     /// What the node decides with; a copy of it goes on alone.
     package internal(set) var core: NodeCore
-    /// Sees each effect of the core before it is carried out.
-    package var observer: ((NodeCore.Effect) -> Void)?
+    /// Sees each effect of the core before it is carried out, and says whether it is.
+    package var filter: ((NodeCore.Effect) -> Bool)?
     /// How often the node was started, so that nothing of an earlier run reaches a later one.
     private var run = 0
     /// The requests that were treated, as a driver keeps them on disk.
@@ -246,7 +246,7 @@ package final class NodeHost: Host {
     }
 
     private func perform(_ effect: NodeCore.Effect) {
-        observer?(effect)
+        guard filter?(effect) ?? true else { return }
         switch effect {
         case .sendDHT(let bytes, let target): sendDHT(bytes, to: target)
         case .gather(let session, let components): gather(session, components: components)

@@ -68,6 +68,38 @@ extension Identity {
 }
 
 @Suite struct CertificateTests {
+    /// Who calls as soon as he is in the network is known to nobody yet: his certificates are on their way as well.
+    @Test(arguments: UInt64(221)...232) func aCallThatIsPlacedAtOnceRings(seed: UInt64) throws {
+        let scenario = Scenario(WholeCallTests.setting(seed: seed))
+        let adjust: (inout NodeCore.Configuration) -> Void = { $0.offersExtension = seed % 2 == 0 }
+        let bob = try scenario.addNode("bob", Identities.bob, adjusting: adjust)
+        try scenario.waitUntilAnnounced(bob)
+        let alice = try scenario.addNode("alice", Identities.alice, adjusting: adjust)
+        let call = alice.call(bob.identity.accountID)
+        try scenario.wait(for: "ringing", within: .seconds(5)) { !bob.incomingCalls.isEmpty }
+        alice.hangUp(call)
+        try scenario.waitUntilIdle()
+    }
+
+    /// The same where the way to those who keep the certificates is slow: who is asked looks for them again.
+    @Test(arguments: UInt64(241)...244) func certificatesThatComeLateAreAwaited(seed: UInt64) throws {
+        let scenario = Scenario(EndingTests.setting(seed))
+        let bob = try scenario.addNode("bob", Identities.bob)
+        try scenario.waitUntilAnnounced(bob)
+        let alice = try scenario.addNode("alice", Identities.alice)
+        // Nobody gets Alice's certificates for three seconds.
+        let keys = alice.core.certificateKeys(short: alice.identity.deviceID, long: alice.identity.deviceKey.longID)
+        let isEarly = { [world = scenario.world, end = scenario.world.now.advanced(by: .seconds(3))] in world.now < end }
+        alice.filter = { effect in
+            guard isEarly(), case .sendDHT(let bytes, _) = effect, bytes.contains(Array("put".utf8)) else { return true }
+            return !keys.contains { bytes.contains($0.bytes) }
+        }
+        let call = alice.call(bob.identity.accountID)
+        try scenario.wait(for: "ringing", within: .seconds(12)) { !bob.incomingCalls.isEmpty }
+        alice.hangUp(call)
+        try scenario.waitUntilIdle()
+    }
+
     private func scenario(_ proof: FalseProof, seed: UInt64) throws -> (Scenario, alice: NodeHost, bob: NodeHost) {
         let scenario = Scenario(EndingTests.setting(seed))
         let alice = try scenario.addNode("alice", Identities.alice, over: [.tcp])

@@ -190,7 +190,7 @@ struct PortMapperTests {
         stage.take(stage.mapper.refused(by: Self.gateway.with(port: 1900), at: stage.now))
         #expect(stage.told == [.failed(id, .noGateway)])
         stage.gateway.speaksPCP = true
-        stage.run(for: .seconds(60))
+        stage.run(for: stage.mapper.configuration.probeInterval + .seconds(1))
         #expect(stage.mapped.map(\.method) == [.pcp], "probed again later")
     }
 

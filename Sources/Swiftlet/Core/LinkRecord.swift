@@ -38,6 +38,8 @@ struct LinkRecord: Sendable {
     var doubtfulErrands: [Errand] = []
     /// What we told the peer of our sessions.
     var description: SessionOffer?
+    /// What waits for our certificates to be stored.
+    var held: [(value: Value, keys: [InfoHash])] = []
     /// The operations that carry it to the peer.
     var sending: [OperationID] = []
     /// The operation that listens for the reply of a peer of the first flow.

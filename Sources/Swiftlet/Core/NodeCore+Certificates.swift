@@ -12,8 +12,12 @@ struct CertificateSearch: Sendable {
         case letter(TrustRequest, to: AccountID)
     }
 
-    var operations: [OperationID]
+    /// The device's other name, as far as it is known.
+    let long: LongID?
+    var operations: [OperationID] = []
     var waiters: [Waiter] = []
+    /// How often it came to nothing.
+    var failures = 0
 
     /// How many letters may wait for one device.
     static let waiterLimit = 64
@@ -21,19 +25,29 @@ struct CertificateSearch: Sendable {
 
 /// Who devices are.
 extension NodeCore {
+    /// The wait before the certificates of a device that wrote to us are looked for again; it doubles each time. A device
+    /// that has just come may write before they are stored.
+    static let certificateInterval = Duration.milliseconds(250)
+    /// How often they are looked for.
+    static let certificateAttempts = 6
+
     /// Looks for the certificates of a device, on behalf of what waits for its key, or of the mail that it sent.
     mutating func findCertificate(
         of device: DeviceID, long: LongID?, for waiter: CertificateSearch.Waiter? = nil, at now: Instant
     ) -> [Effect] {
-        if let search = certificateSearches[device] {
-            if let waiter, search.waiters.count < CertificateSearch.waiterLimit {
-                certificateSearches[device]?.waiters.append(waiter)
-            }
-            return []
-        }
-        let keys = certificateKeys(short: device, long: long)
+        var search = certificateSearches[device] ?? CertificateSearch(long: long)
+        if let waiter, search.waiters.count < CertificateSearch.waiterLimit { search.waiters.append(waiter) }
+        certificateSearches[device] = search
+        return search.operations.isEmpty ? searchCertificate(of: device, at: now) : []
+    }
+
+    /// Looks for the certificates of a device at all their keys.
+    mutating func searchCertificate(of device: DeviceID, at now: Instant) -> [Effect] {
+        timers.cancel(.certificate(device))
+        guard let search = certificateSearches[device] else { return [] }
+        let keys = certificateKeys(short: device, long: search.long)
         let operations = keys.map { _ in begin(.certificate(device)) }
-        certificateSearches[device] = CertificateSearch(operations: operations, waiters: waiter.map { [$0] } ?? [])
+        certificateSearches[device]?.operations = operations
         let query = ValueQuery(where: [.type(.certificate)])
         return zip(keys, operations).flatMap { key, operation in
             introduce(dht.get(key, matching: query, as: operation, at: now), at: now)
@@ -48,6 +62,7 @@ extension NodeCore {
             return [.ignored(.untrustedCertificate(device, error))]
         }
         certificateSearches[device] = nil
+        timers.cancel(.certificate(device))
         knownDevices.learn(device, of: owner)
         var effects = search.operations.flatMap { end($0, at: now) }
         for waiter in search.waiters {
@@ -64,13 +79,21 @@ extension NodeCore {
     /// One search for the certificates of a device came to nothing.
     mutating func certificateMissing(of device: DeviceID, operation: OperationID, at now: Instant) -> [Effect] {
         certificateSearches[device]?.operations.removeAll { $0 == operation }
-        guard let search = certificateSearches[device], search.operations.isEmpty else { return [] }
+        guard var search = certificateSearches[device], search.operations.isEmpty else { return [] }
         certificateSearches[device] = nil
         var effects: [Effect] = []
         for case .link(let link) in search.waiters { effects += failed(link, because: .untrusted, at: now) }
         guard inbox.holds(device) else { return effects }
-        _ = inbox.release(device)
-        return effects + [.ignored(.unknownSender(device))]
+        search.waiters = []
+        search.failures += 1
+        guard search.failures < Self.certificateAttempts else {
+            _ = inbox.release(device)
+            return effects + [.ignored(.unknownSender(device))]
+        }
+        certificateSearches[device] = search
+        timers.set(
+            .certificate(device), at: now.advanced(by: Self.certificateInterval * (1 << (search.failures - 1))))
+        return effects
     }
 
     /// The key of the device at the far end of a link of ours.

@@ -70,7 +70,7 @@ extension NodeCore {
         let isCompleted = if case .completed = outcome { true } else { false }
         switch operation {
         case .publishing(let isAnnouncement):
-            guard isAnnouncement else { return certificateStored() }
+            guard isAnnouncement else { return certificateStored(at: now) }
             return isCompleted ? [.event(.announced)] : []
         case .devices(let errand):
             operations[id] = nil

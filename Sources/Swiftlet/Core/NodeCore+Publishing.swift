@@ -13,6 +13,7 @@ extension NodeCore {
         var effects: [Effect] = []
         let keys = certificateKeys(short: account.deviceID, long: account.deviceKey.longID)
         unstoredCertificates = keys.count
+        timers.set(.introduction, at: now.advanced(by: Self.introductionTime))
         for key in keys {
             let operation = begin(.publishing(isAnnouncement: false))
             effects += introduce(
@@ -25,15 +26,25 @@ extension NodeCore {
         return effects + watchContacts(at: now)
     }
 
-    /// A certificate is stored, or will be when the DHT can be reached; with the last one the announcement follows.
-    mutating func certificateStored() -> [Effect] {
+    /// How long requests wait for our certificates: who is asked by a device looks for its certificates at once, and stock
+    /// peers look once. In networks with many dead nodes they may take longer to be stored everywhere.
+    static let introductionTime = Duration.milliseconds(500)
+
+    /// A certificate is stored, or will be when the DHT can be reached; with the last one requests and the announcement
+    /// follow.
+    mutating func certificateStored(at now: Instant) -> [Effect] {
         unstoredCertificates -= 1
         guard unstoredCertificates == 0 else { return [] }
+        timers.cancel(.introduction)
+        return sendHeldRequests(at: now) + [announce()]
+    }
+
+    private mutating func announce() -> Effect {
         // Peers of 2019 announce no key, and peers of the first flow need none.
         let key = configuration.dialects.contains(.multiplexed) ? account.deviceKey.der : nil
         let announcement = DeviceAnnouncement(device: account.deviceID.bytes, publicKey: key)
         let body = ValueBody(type: .userData, data: announcement.encoded)
-        return [begin(.sign(body, id: .random(using: &random)), for: .announcement)]
+        return begin(.sign(body, id: .random(using: &random)), for: .announcement)
     }
 
     /// The mailboxes a device of our kind has.

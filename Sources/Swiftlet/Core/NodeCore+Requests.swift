@@ -194,6 +194,28 @@ extension NodeCore {
     mutating func described(_ value: Value, at keys: [InfoHash], for link: LinkID, at now: Instant) -> [Effect] {
         guard let record = links[link] else { return [.ignored(.gone)] }
         _ = inbox.see(value.id)
+        guard !record.isOutgoing || !timers.isSet(.introduction) else {
+            links[link]?.held.append((value, keys))
+            return []
+        }
+        return send(value, to: keys, for: link, at: now)
+    }
+
+    /// Sends the requests that waited for our certificates.
+    mutating func sendHeldRequests(at now: Instant) -> [Effect] {
+        var effects: [Effect] = []
+        for link in linkOrder where links[link]?.stage == .rising {
+            let held = links[link]?.held ?? []
+            links[link]?.held = []
+            for (value, keys) in held { effects += send(value, to: keys, for: link, at: now) }
+        }
+        return effects
+    }
+
+    private mutating func send(
+        _ value: Value, to keys: [InfoHash], for link: LinkID, at now: Instant
+    ) -> [Effect] {
+        guard let record = links[link] else { return [] }
         var effects: [Effect] = []
         for key in keys {
             let operation = begin(.sending)

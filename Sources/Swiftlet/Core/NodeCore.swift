@@ -74,6 +74,10 @@ package struct NodeCore: Machine {
         case settling(LinkID)
         /// Another link for a call whose link is gone is asked for again.
         case carry(CallID)
+        /// The certificates of a device are looked for again.
+        case certificate(DeviceID)
+        /// Requests go out, though our certificates may not be stored yet.
+        case introduction
     }
 
     let configuration: Configuration
@@ -190,6 +194,8 @@ package struct NodeCore: Machine {
             case .doubt(let link): effects += failed(link, because: .connectionLost, at: now)
             case .settling(let link): effects += serve(link, at: now)
             case .carry(let call): effects += seekLink(for: call, at: now)
+            case .certificate(let device): effects += searchCertificate(of: device, at: now)
+            case .introduction: effects += sendHeldRequests(at: now)
             }
         }
         return effects
