@@ -22,8 +22,6 @@ final class HostedNode {
     enum Event: Sendable {
         case value([UInt8], Reply)
         case done(Reply, Bool)
-        /// Everything that came of one input was reported.
-        case idle
     }
 
     private let memory: NodeMemory
@@ -107,16 +105,16 @@ final class HostedNode {
         }
     }
 
-    /// Sends what was collected, follows the machine's deadline and hands answers on: once for each batch of input.
+    /// Sends what was collected and follows the machine's deadline: once for each batch of input.
     private func settle() {
         while !memory.datagrams.isEmpty, let socket {
             let sent = try? socket.send(memory.datagrams, through: memory.outgoing)
+            guard sent != memory.datagrams.count else { break }
             // What is refused is lost, as it may be on any network; the rest goes on.
             memory.datagrams.removeFirst(min(memory.datagrams.count, sent.map { $0 == 0 ? 1 : $0 } ?? 1))
         }
         memory.datagrams.removeAll(keepingCapacity: true)
         alarm.set(dht.deadline)
-        report(.idle)
     }
 }
 
