@@ -198,8 +198,12 @@ private struct Body {
                 continue
             }
             var attempt = reader
-            try reader.skip()
-            if let value = try? Value(from: &attempt) { values.append(.whole(value)) }
+            if let value = try? Value(from: &attempt) {
+                values.append(.whole(value))
+                reader = attempt
+            } else {
+                try reader.skip()
+            }
         }
         return values
     }
