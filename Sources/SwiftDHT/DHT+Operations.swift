@@ -47,7 +47,7 @@ extension DHT {
     ) -> [Effect] {
         start(at: now)
         let record = PutRecord(value, created: now, kind: isPermanent ? .permanent : .once)
-        guard value.id.rawValue != 0, value.packed.count <= configuration.packedValueLimit else {
+        guard value.id.rawValue != 0, record.packed.count <= configuration.packedValueLimit else {
             return refuse(operation)
         }
         guard open(operation, Operation(key: key, kind: .put(record)), at: now) else { return flush() }

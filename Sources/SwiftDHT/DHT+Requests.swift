@@ -126,13 +126,9 @@ extension DHT {
         timers.set(.fragments, at: now.advanced(by: configuration.fragmentPause))
     }
 
-    /// How values travel: inside the message, or announced by size and followed by fragments.
-    func layout(_ packed: [[UInt8]]) -> (items: [ValueItem], fragments: [[UInt8]]) {
-        let total = packed.reduce(0) { $0 + $1.count }
-        if total < configuration.inlineLimit, packed.count < configuration.inlineCountLimit {
-            return (packed.map(ValueItem.packed), [])
-        }
-        return (packed.map { .announced($0.count) }, packed)
+    /// Whether so many values of `size` bytes together travel inside their message, not behind it as fragments.
+    func travelsInside(count: Int, size: Int) -> Bool {
+        count < configuration.inlineCountLimit && size < configuration.inlineLimit
     }
 
     /// Removes a pending request with its timers.

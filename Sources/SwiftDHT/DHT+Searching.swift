@@ -18,21 +18,23 @@ extension DHT {
         guard let search = searches.removeValue(forKey: key) else { return }
         networks[key.family].searchKeys.remove(at: networks[key.family].searchPosition(of: key.key))
         timers.cancel(.search(key))
-        for node in search.nodes { for subscription in node.subscriptions { sockets[subscription.socket] = nil } }
+        for index in search.nodes.indices {
+            for subscription in search.nodes[index].subscriptions { sockets[subscription.socket] = nil }
+        }
     }
 
     /// Keeps a search that nothing needs any more for a while: whoever asked for a key often puts there next, and then needs
     /// neither nodes nor tokens.
     mutating func rest(_ key: SearchKey, at now: Instant) {
         if let end = searches[key]?.idleUntil {
-            return end <= now ? closeSearch(key) : timers.set(.search(key), at: end)
+            return end <= now ? closeSearch(key) : schedule(key, at: end)
         }
         guard configuration.idleSearchLimit > 0 else { return closeSearch(key) }
         if idleSearches.count >= configuration.idleSearchLimit { closeSearch(idleSearches[0]) }
         let end = now.advanced(by: configuration.idleSearchTime)
         idleSearches.append(key)
         searches[key]?.idleUntil = end
-        timers.set(.search(key), at: end)
+        schedule(key, at: end)
     }
 
     private mutating func wake(_ key: SearchKey) {
@@ -133,7 +135,7 @@ extension DHT {
                 continue
             }
             insert(node, isSlow: false, into: name, at: now)
-            timers.set(.search(name), at: now)
+            schedule(name, at: now)
         }
     }
 
@@ -148,38 +150,53 @@ extension DHT {
     mutating func step(_ key: SearchKey, at now: Instant) {
         guard var search = searches.removeValue(forKey: key) else { return }
         if isRefillDue(search, at: now) { refill(&search, at: now) }
-        let puts = openPuts(of: search)
-        lookUp(&search, puts, at: now)
-        storeAtClosest(&search, puts, at: now)
-        subscribeAtClosest(&search, at: now)
-        let concluded = concluded(search, puts, at: now)
-        if search.isForTable, isSettled(search, at: now) { search.isForTable = false }
+        let facts = facts(for: search, at: now)
+        lookUp(&search, facts)
+        storeAtClosest(&search, facts)
+        subscribeAtClosest(&search, facts)
+        let concluded = concluded(search, facts)
+        if search.isForTable, isSettled(search, facts) { search.isForTable = false }
         if !concluded.isEmpty { estimateSize(from: search, at: now) }
         searches[key] = consume search
         for (operation, answers) in concluded {
             searchConcluded(operation, key.family, answers: answers, at: now)
         }
-        for put in puts where isSpread(put.id, in: key, at: now) {
-            self.put(put.id, isSpreadIn: key, at: now)
+        for put in facts.puts where put.isFinished || !concluded.isEmpty {
+            if isSpread(put.id, in: key, facts) { self.put(put.id, isSpreadIn: key, at: now) }
         }
         guard let left = searches[key] else { return }
         guard !left.isIdle else { return rest(key, at: now) }
-        guard let next = nextStep(left, puts, at: now) else { return timers.cancel(.search(key)) }
-        timers.set(.search(key), at: next)
+        schedule(key, at: nextStep(left, facts))
     }
 
-    /// The puts of a search with what they put: looked up once for all nodes.
-    private func openPuts(of search: Search) -> [OpenPut] {
-        search.puts.compactMap { id in
+    private func facts(for search: Search, at now: Instant) -> StepFacts {
+        let size = networks[search.key.family].size.plausible(at: now)
+        let puts = search.puts.compactMap { id -> OpenPut? in
             guard let operation = operations[id], case .put(let record) = operation.kind else { return nil }
             return OpenPut(id: id, record: record, isFinished: operation.isFinished)
         }
+        return StepFacts(
+            now: now, freshAfter: now.rewound(by: configuration.tokenFreshness), size: size,
+            spread: Spread(configuration, size: size), puts: puts)
+    }
+
+    /// Sets the timer of a search. Most steps change nothing about when the next is due.
+    private mutating func schedule(_ key: SearchKey, at next: Instant?) {
+        guard searches[key]?.nextStep != next else { return }
+        searches[key]?.nextStep = next
+        if let next { timers.set(.search(key), at: next) } else { timers.cancel(.search(key)) }
+    }
+
+    /// The timer of a search fired.
+    mutating func stepIsDue(_ key: SearchKey, at now: Instant) {
+        searches[key]?.nextStep = nil
+        step(key, at: now)
     }
 
     // MARK: Lookups
 
     /// Keeps lookups under way to the closest nodes that still owe an answer.
-    private mutating func lookUp(_ search: inout Search, _ puts: [OpenPut], at now: Instant) {
+    private mutating func lookUp(_ search: inout Search, _ facts: StepFacts) {
         var (inFlight, late) = (0, 0)
         for index in search.nodes.indices {
             if search.isAwaited(index) { inFlight += 1 }
@@ -187,22 +204,21 @@ extension DHT {
         }
         // Where nodes are late others may be dead as well: several are tried in their places at once, not one after another.
         let wanted = configuration.replication + min(late, configuration.searchConcurrency)
-        var (spread, counted) = (spread(search.key.family, at: now), 0)
-        let size = networks[search.key.family].size.plausible(at: now)
+        var (spread, counted) = (facts.spread, 0)
         let questions = Questions(
             explorations: search.isForTable ? .max : configuration.explorations,
             gets: search.gets.compactMap { id in operations[id]?.query.map { (id, $0) } },
-            probes: puts.filter { $0.record.kind != .once }, freshAfter: now.rewound(by: configuration.tokenFreshness))
+            probes: facts.puts.filter { $0.record.kind != .once })
         for index in search.nodes.indices where counted < wanted {
             guard !search.nodes[index].isExpired else { continue }
             let (fraction, isSlow) = (search.nodes[index].fraction, search.nodes[index].isSlow)
             let isIdle = search.nodes[index].lookups.isEmpty
             if spread.counts(search.nodes[index].prefix, fraction: fraction), !isSlow { counted += 1 }
             // As near as this, a node is one of those that are asked in the end: no need to wait for better ones.
-            let isNear = isNear(fraction, size)
+            let isNear = isNear(fraction, facts.size)
             guard inFlight < configuration.searchConcurrency || isNear || isSlow || !isIdle else { continue }
             let isToAnswer = counted <= questions.explorations || !isNear
-            if lookUp(&search, index, questions, isToAnswer: isToAnswer, at: now), isIdle, !isSlow { inFlight += 1 }
+            if lookUp(&search, index, questions, isToAnswer: isToAnswer, facts), isIdle, !isSlow { inFlight += 1 }
         }
     }
 
@@ -217,28 +233,28 @@ extension DHT {
     ///
     /// - Parameter isToAnswer: whether a token is not enough, and the node must say whom it knows.
     private mutating func lookUp(
-        _ search: inout Search, _ index: Int, _ questions: Questions, isToAnswer: Bool, at now: Instant
+        _ search: inout Search, _ index: Int, _ questions: Questions, isToAnswer: Bool, _ facts: StepFacts
     ) -> Bool {
         var isAsked = false
         for (operation, query) in questions.gets where !search.nodes[index].answered.contains(operation) {
             guard !search.nodes[index].lookups.contains(where: { $0.question.answers(query) }) else { continue }
             let method = Request.Method.get(key: search.key.key, query: query == .all ? nil : query, want: nil)
-            isAsked = ask(method, .get(query), &search, index, at: now) || isAsked
+            isAsked = ask(method, .get(query), &search, index, at: facts.now) || isAsked
         }
-        for put in questions.probes { isAsked = probe(put, &search, index, at: now) || isAsked }
+        for put in questions.probes { isAsked = probe(put, &search, index, at: facts.now) || isAsked }
         guard search.wantsTokens, search.nodes[index].lookups.isEmpty,
-            !search.isSynced(index, after: questions.freshAfter)
-                || isToAnswer && !search.isExplored(index, after: questions.freshAfter)
+            !search.isSynced(index, after: facts.freshAfter)
+                || isToAnswer && !search.isExplored(index, after: facts.freshAfter)
         else { return isAsked }
-        return ask(.find(target: search.key.key, want: nil), .find, &search, index, at: now) || isAsked
+        return ask(.find(target: search.key.key, want: nil), .find, &search, index, at: facts.now) || isAsked
     }
 
     mutating func ask(
         _ method: Request.Method, _ question: PendingRequest.Question, _ search: inout Search, _ index: Int,
         at now: Instant
     ) -> Bool {
-        let node = KnownNode(id: search.nodes[index].id, endpoint: search.nodes[index].endpoint)
-        guard let transaction = request(method, to: node, purpose: .lookup(search.key, question), at: now) else {
+        let purpose = PendingRequest.Purpose.lookup(search.key, question)
+        guard let transaction = request(method, to: search.known(index), purpose: purpose, at: now) else {
             return false
         }
         search.update(at: index) { $0.lookups.append(.init(transaction: transaction, question: question)) }

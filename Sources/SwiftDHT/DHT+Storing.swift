@@ -111,10 +111,9 @@ extension DHT {
 
     /// Whether stored values are few and small enough for one message.
     func travelInside(_ entries: [Storage.Entry]) -> Bool {
-        guard entries.count < configuration.inlineCountLimit else { return false }
-        var total = 0
-        for index in entries.indices { total += entries.span[index].packedSize }
-        return total < configuration.inlineLimit
+        var size = 0
+        for index in entries.indices { size += entries.span[index].packedSize }
+        return travelsInside(count: entries.count, size: size)
     }
 
     /// How stored values travel: inside the message, or announced by size and followed by fragments.

@@ -139,7 +139,7 @@ public struct DHT: Machine {
     private mutating func fire(_ timer: Timer, at now: Instant) {
         switch timer {
         case .request(let transaction): requestTimedOut(transaction, at: now)
-        case .search(let key): step(key, at: now)
+        case .search(let key): stepIsDue(key, at: now)
         case .operation(let operation): operationTimedOut(operation, at: now)
         case .knownValue(let operation, let id): expireKnownValue(id, of: operation, at: now)
         case .maintenance(let family): maintain(family, at: now)

@@ -52,7 +52,9 @@ struct Operation: Sendable {
 }
 
 /// A value on its way to the closest nodes.
-struct PutRecord: Sendable {
+///
+/// An object, as every step of a search looks at those of its puts, and copies of values cost more than what is looked for.
+final class PutRecord: Sendable {
     /// What is wanted of the nodes.
     enum Kind: Sendable {
         /// To store it.
@@ -64,11 +66,13 @@ struct PutRecord: Sendable {
     }
 
     let value: Value
+    /// The value as all nodes are sent it.
+    let packed: [UInt8]
     let created: Instant
     let kind: Kind
 
     init(_ value: Value, created: Instant, kind: Kind) {
-        (self.value, self.created, self.kind) = (value, created, kind)
+        (self.value, packed, self.created, self.kind) = (value, value.packed, created, kind)
     }
 
     var isPermanent: Bool { kind == .permanent }

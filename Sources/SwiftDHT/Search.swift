@@ -24,6 +24,8 @@ struct Search: Sendable {
     var refilled: Instant?
     /// When it is forgotten, while nothing needs it.
     var idleUntil: Instant?
+    /// When its timer fires.
+    var nextStep: Instant?
 
     init(_ key: SearchKey) { self.key = key }
 
@@ -61,6 +63,9 @@ struct Search: Sendable {
     func hasStored(_ operation: OperationID, _ index: Int) -> Bool {
         nodes[index].stores.contains { $0.operation == operation && $0.acknowledged != nil }
     }
+
+    /// The node at `index` as others name it.
+    func known(_ index: Int) -> KnownNode { KnownNode(id: nodes[index].id, endpoint: nodes[index].endpoint) }
 
     /// How many of its nodes are not known to be dead.
     var livingCount: Int { nodes.count { !$0.isExpired } }
@@ -111,7 +116,7 @@ struct Search: Sendable {
         }
         if nodes.count >= limits.nodes { displaced = displaced ?? nodes.count - 1 }
         guard let displaced else {
-            nodes.insert(newcomer, at: index)
+            if index == nodes.count { nodes.append(newcomer) } else { nodes.insert(newcomer, at: index) }
             return nil
         }
         // The farther one of the two stays out; a place further back moves by one.
@@ -187,8 +192,26 @@ struct Questions {
     let gets: [(OperationID, ValueQuery)]
     /// Puts that ask a node what it has.
     let probes: [OpenPut]
+}
+
+/// What one step of a search goes by: found out once for all nodes and operations.
+struct StepFacts {
+    let now: Instant
     /// A token given, or an answer, before is too old.
     let freshAfter: Instant
+    /// How many nodes the network has, where that can be said.
+    let size: Double?
+    /// What counts towards the closest nodes, from the first node on.
+    let spread: Spread
+    let puts: [OpenPut]
+}
+
+/// A put that takes part in a search.
+struct OpenPut {
+    let id: OperationID
+    let record: PutRecord
+    /// Whether its end was settled for the application already.
+    let isFinished: Bool
 }
 
 /// A node as one search sees it.
@@ -266,6 +289,9 @@ struct SearchNode: Sendable {
         (self.endpoint, prefix) = (endpoint, AddressPrefix(endpoint.address))
     }
 
+    /// Whether it is asked as a matter of course.
+    var isUsable: Bool { !isExpired && !isSlow }
+
     func isImplausible(in size: Double) -> Bool { Spread.isImplausible(fraction, in: size) }
 
     /// Whether a probe for the put `operation` is under way.
@@ -283,11 +309,17 @@ struct SearchNode: Sendable {
     mutating func wasHeard() { (isExpired, isSlow, isVerySlow) = (false, false, false) }
 
     mutating func remove(_ operation: OperationID) -> [UInt32] {
-        answered.removeAll { $0 == operation }
-        stores.removeAll { $0.operation == operation }
-        probes.removeAll { $0.operation == operation }
+        if answered.contains(operation) { answered.removeAll { $0 == operation } }
+        removeStore(operation)
+        guard !subscriptions.isEmpty else { return [] }
         let sockets = subscriptions.filter { $0.operation == operation }.map(\.socket)
         subscriptions.removeAll { $0.operation == operation }
         return sockets
+    }
+
+    /// Forgets where a put stands. Looking first costs less than removing nothing, which is the usual case.
+    mutating func removeStore(_ operation: OperationID) {
+        if let index = stores.firstIndex(where: { $0.operation == operation }) { stores.remove(at: index) }
+        if let index = probes.firstIndex(where: { $0.operation == operation }) { probes.remove(at: index) }
     }
 }
