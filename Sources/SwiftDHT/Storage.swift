@@ -14,8 +14,6 @@ struct Storage: Sendable {
     /// One stored value.
     struct Entry: Sendable {
         let value: Value
-        /// Bytes of the packed value.
-        let packedSize: Int
         /// When it was created or last refreshed.
         var created: Instant
         /// When it vanishes; `nil` while we put it permanently ourselves.
@@ -27,8 +25,10 @@ struct Storage: Sendable {
 
         init(_ value: Value, created: Instant, expires: Instant?, source: IPAddress?) {
             (self.value, self.created, self.expires, self.source) = (value, created, expires, source)
-            packedSize = value.packed.count
         }
+
+        /// Bytes of the packed value.
+        var packedSize: Int { value.packedSize }
     }
 
     /// The values of one key, oldest slot first; identifiers apart, so that looking one up touches little memory.

@@ -117,6 +117,39 @@ public struct MessagePackWriter: Sendable {
     @inlinable
     public mutating func write(packed bytes: [UInt8]) { writer.write(bytes) }
 
+    /// How many bytes an integer takes.
+    @inlinable
+    public static func size(of value: UInt64) -> Int {
+        switch value {
+        case 0...0x7F: 1
+        case 0x80...0xFF: 2
+        case 0x100...0xFFFF: 3
+        case 0x1_0000...0xFFFF_FFFF: 5
+        default: 9
+        }
+    }
+
+    /// How many bytes a text of `count` bytes takes.
+    @inlinable
+    public static func size(ofText count: Int) -> Int {
+        switch count {
+        case 0...31: count + 1
+        case 32...0xFF: count + 2
+        case 0x100...0xFFFF: count + 3
+        default: count + 5
+        }
+    }
+
+    /// How many bytes `count` bytes take.
+    @inlinable
+    public static func size(ofBinary count: Int) -> Int {
+        switch count {
+        case 0...0xFF: count + 2
+        case 0x100...0xFFFF: count + 3
+        default: count + 5
+        }
+    }
+
     @inlinable
     mutating func writeUnsigned(_ value: UInt64) { writer.write(upTo: 9) { output in output.append(packed: value) } }
 }

@@ -63,6 +63,9 @@ enum Key: UInt64 {
         self.init(rawValue: word)
     }
 
+    /// How many bytes the key takes.
+    var packedSize: Int { 1 + (71 - rawValue.leadingZeroBitCount) / 8 }
+
     /// The methods of requests, in the same form.
     enum Method: UInt64 {
         case ping = 0x7069_6E67
