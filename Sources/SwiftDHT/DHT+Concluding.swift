@@ -9,8 +9,8 @@ extension DHT {
             let answers = answers(search, facts) { search.nodes[$0].answered.contains(operation) }
             if let answers { concluded.append((operation, answers)) }
         }
-        guard facts.puts.contains(where: { !$0.isFinished }), isExplored(search, facts) else { return concluded }
-        for put in facts.puts where !put.isFinished {
+        guard search.puts.contains(where: { !$0.isFinished }), isExplored(search, facts) else { return concluded }
+        for put in search.puts where !put.isFinished {
             // Copies in the places of slow nodes follow, but nobody who puts has to wait for them.
             let copies = search.nodes.indices.count { search.hasStored(put.id, $0) }
             let isEnough = copies >= configuration.putQuorum
@@ -44,9 +44,9 @@ extension DHT {
     }
 
     /// Whether a put that was reported as done has nothing left to do, not even at nodes that were slow.
-    func isSpread(_ operation: OperationID, in key: SearchKey, _ facts: StepFacts) -> Bool {
-        guard operations[operation]?.isLingering == true, let search = searches[key] else { return false }
-        return search.isDoneEverywhere(configuration.replication, facts.spread) { search.hasStored(operation, $0) }
+    func isSpread(_ put: OpenPut, in key: SearchKey, _ facts: StepFacts) -> Bool {
+        guard put.isLingering, let search = searches[key] else { return false }
+        return search.isDoneEverywhere(configuration.replication, facts.spread) { search.hasStored(put.id, $0) }
     }
 
     /// Takes what a finished search saw as a sample of the network's density.
@@ -69,7 +69,7 @@ extension DHT {
     /// When something will be due that no answer brings about.
     func nextStep(_ search: Search, _ facts: StepFacts) -> Instant? {
         guard search.wantsTokens else { return nil }
-        let permanent = facts.puts.filter(\.record.isPermanent)
+        let permanent = search.puts.filter(\.record.isPermanent)
         var next: Instant?
         func consider(_ instant: Instant) { next = next.map { min($0, instant) } ?? instant }
         var (spread, counted) = (facts.spread, 0)

@@ -4,9 +4,9 @@ internal import SansIO
 extension DHT {
     /// Stores at the leading nodes that have a token: no closer one is left to ask before them.
     mutating func storeAtClosest(_ search: inout Search, _ facts: StepFacts) {
-        guard !facts.puts.isEmpty else { return }
+        guard !search.puts.isEmpty else { return }
         let end = endOfLeading(search, configuration.replication, facts)
-        for put in facts.puts {
+        for put in search.puts {
             for index in 0..<end where search.nodes[index].isUsable { storeIfDue(put, &search, index, at: facts.now) }
         }
     }
@@ -74,12 +74,13 @@ extension DHT {
 
     mutating func storeAnswered(_ operation: OperationID, by reply: Reply, in key: SearchKey, at now: Instant) {
         networks[key.family].nodes.update(reply.sender) { $0.tokenRefusals = 0 }
-        searches[key]?.update(reply.sender) { node in
+        guard let place = searches.index(forKey: key) else { return }
+        searches.values[place].update(reply.sender) { node in
             node.wasHeard()
             for index in node.stores.indices where node.stores[index].operation == operation {
                 (node.stores[index].acknowledged, node.stores[index].isPending) = (now, false)
             }
         }
-        step(key, at: now)
+        step(key, place, at: now)
     }
 }

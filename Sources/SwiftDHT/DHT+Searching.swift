@@ -93,11 +93,11 @@ extension DHT {
         openSearch(key, at: now)
         switch operation.kind {
         case .get, .query: searches[key]?.gets.append(id)
-        case .put: searches[key]?.puts.append(id)
+        case .put(let record):
+            searches[key]?.puts.append(OpenPut(id: id, record: record, isFinished: operation.isFinished))
         case .listen: searches[key]?.listens.append(id)
         }
-        operations[id]?.families.append(family)
-        operations[id]?.remaining.append(family)
+        operations[id]?.join(family)
         step(key, at: now)
     }
 
@@ -148,7 +148,14 @@ extension DHT {
 
     /// Does everything a search can do now, and sets its timer for what it can do later.
     mutating func step(_ key: SearchKey, at now: Instant) {
-        guard var search = searches.removeValue(forKey: key) else { return }
+        if let place = searches.index(forKey: key) { step(key, place, at: now) }
+    }
+
+    /// The same for a search that was looked up already.
+    mutating func step(_ key: SearchKey, _ place: SearchPlace, at now: Instant) {
+        // Taken out meanwhile, as the node changes with it.
+        var search = Search(key)
+        swap(&search, &searches.values[place])
         if isRefillDue(search, at: now) { refill(&search, at: now) }
         let facts = facts(for: search, at: now)
         lookUp(&search, facts)
@@ -157,33 +164,42 @@ extension DHT {
         let concluded = concluded(search, facts)
         if search.isForTable, isSettled(search, facts) { search.isForTable = false }
         if !concluded.isEmpty { estimateSize(from: search, at: now) }
-        searches[key] = consume search
+        let mayEnd = !concluded.isEmpty || search.isIdle || search.puts.contains(where: \.isLingering)
+        let next = mayEnd ? nil : nextStep(search, facts)
+        swap(&search, &searches.values[place])
+        if mayEnd { finishStep(of: key, concluded, facts) } else { schedule(key, place, at: next) }
+    }
+
+    /// Ends what a step brought to an end: operations, and the search itself when nothing needs it any more.
+    private mutating func finishStep(
+        of key: SearchKey, _ concluded: [(OperationID, answers: Int)], _ facts: StepFacts
+    ) {
         for (operation, answers) in concluded {
-            searchConcluded(operation, key.family, answers: answers, at: now)
+            searchConcluded(operation, key.family, answers: answers, at: facts.now)
         }
-        for put in facts.puts where put.isFinished || !concluded.isEmpty {
-            if isSpread(put.id, in: key, facts) { self.put(put.id, isSpreadIn: key, at: now) }
+        for put in searches[key]?.puts ?? [] where isSpread(put, in: key, facts) {
+            self.put(put.id, isSpreadIn: key, at: facts.now)
         }
         guard let left = searches[key] else { return }
-        guard !left.isIdle else { return rest(key, at: now) }
+        guard !left.isIdle else { return rest(key, at: facts.now) }
         schedule(key, at: nextStep(left, facts))
     }
 
     private func facts(for search: Search, at now: Instant) -> StepFacts {
         let size = networks[search.key.family].size.plausible(at: now)
-        let puts = search.puts.compactMap { id -> OpenPut? in
-            guard let operation = operations[id], case .put(let record) = operation.kind else { return nil }
-            return OpenPut(id: id, record: record, isFinished: operation.isFinished)
-        }
         return StepFacts(
             now: now, freshAfter: now.rewound(by: configuration.tokenFreshness), size: size,
-            spread: Spread(configuration, size: size), puts: puts)
+            spread: Spread(configuration, size: size))
+    }
+
+    private mutating func schedule(_ key: SearchKey, at next: Instant?) {
+        if let place = searches.index(forKey: key) { schedule(key, place, at: next) }
     }
 
     /// Sets the timer of a search. Most steps change nothing about when the next is due.
-    private mutating func schedule(_ key: SearchKey, at next: Instant?) {
-        guard searches[key]?.nextStep != next else { return }
-        searches[key]?.nextStep = next
+    private mutating func schedule(_ key: SearchKey, _ place: SearchPlace, at next: Instant?) {
+        guard searches.values[place].nextStep != next else { return }
+        searches.values[place].nextStep = next
         if let next { timers.set(.search(key), at: next) } else { timers.cancel(.search(key)) }
     }
 
@@ -208,7 +224,7 @@ extension DHT {
         let questions = Questions(
             explorations: search.isForTable ? .max : configuration.explorations,
             gets: search.gets.compactMap { id in operations[id]?.query.map { (id, $0) } },
-            probes: facts.puts.filter { $0.record.kind != .once })
+            probes: search.puts.filter { $0.record.kind != .once })
         for index in search.nodes.indices where counted < wanted {
             guard !search.nodes[index].isExpired else { continue }
             let (fraction, isSlow) = (search.nodes[index].fraction, search.nodes[index].isSlow)

@@ -22,6 +22,9 @@ public struct DHT: Machine {
         case fragments
     }
 
+    /// Where a search is; valid until one begins or ends.
+    typealias SearchPlace = Dictionary<SearchKey, Search>.Index
+
     /// One of our listens at one node: pushes name nothing else.
     struct Socket: Sendable {
         let search: SearchKey

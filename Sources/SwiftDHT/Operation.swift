@@ -27,6 +27,20 @@ struct Operation: Sendable {
         self.kind = kind
     }
 
+    /// Takes part in the search of one family more.
+    mutating func join(_ family: IPAddress.Family) {
+        families.append(family)
+        remaining.append(family)
+    }
+
+    /// Counts what the search of one family gave; returns whether it was the last one.
+    mutating func conclude(_ family: IPAddress.Family, answers count: Int) -> Bool {
+        guard let index = remaining.firstIndex(of: family) else { return false }
+        remaining.remove(at: index)
+        answers += count
+        return remaining.isEmpty
+    }
+
     /// Whether it is the node's own affair, of which the application hears nothing.
     var isInternal: Bool { if case .put(let record) = kind { record.kind == .handover } else { false } }
 

@@ -17,7 +17,7 @@ struct Search: Sendable {
     /// Sorted by distance to the key.
     private(set) var nodes: [SearchNode] = []
     var gets: [OperationID] = []
-    var puts: [OperationID] = []
+    var puts: [OpenPut] = []
     var listens: [OperationID] = []
     /// Whether the search fills the routing table around our own identifier.
     var isForTable = false
@@ -133,10 +133,15 @@ struct Search: Sendable {
 
     mutating func update(at index: Int, _ change: (inout SearchNode) -> Void) { change(&nodes[index]) }
 
+    /// Notes that the end of a put was settled.
+    mutating func finish(_ put: OperationID) {
+        if let index = puts.firstIndex(where: { $0.id == put }) { puts[index].isFinished = true }
+    }
+
     /// Forgets all traces of an operation; returns the listen sockets that served it.
     mutating func remove(_ operation: OperationID) -> [UInt32] {
         gets.removeAll { $0 == operation }
-        puts.removeAll { $0 == operation }
+        puts.removeAll { $0.id == operation }
         listens.removeAll { $0 == operation }
         var sockets: [UInt32] = []
         for index in nodes.indices { sockets += nodes[index].remove(operation) }
@@ -203,15 +208,17 @@ struct StepFacts {
     let size: Double?
     /// What counts towards the closest nodes, from the first node on.
     let spread: Spread
-    let puts: [OpenPut]
 }
 
 /// A put that takes part in a search.
-struct OpenPut {
+struct OpenPut: Sendable {
     let id: OperationID
     let record: PutRecord
     /// Whether its end was settled for the application already.
-    let isFinished: Bool
+    var isFinished: Bool
+
+    /// Whether it is done for the application, and goes on where nodes were slow.
+    var isLingering: Bool { isFinished && record.kind == .once }
 }
 
 /// A node as one search sees it.
