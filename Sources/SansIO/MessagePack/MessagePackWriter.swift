@@ -17,11 +17,7 @@ public struct MessagePackWriter: Sendable {
     /// Announces a map of `count` pairs; write each key and value next.
     @inlinable
     public mutating func writeMapHeader(_ count: Int) {
-        switch count {
-        case 0...15: writer.write(0x80 | UInt8(count))
-        case 16...0xFFFF: writer.write(UInt8(0xDE)); writer.write(UInt16(count))
-        default: writer.write(UInt8(0xDF)); writer.write(UInt32(count))
-        }
+        writer.write(upTo: 5) { output in output.append(mapHeader: count) }
     }
 
     /// Announces an array of `count` objects; write them next.
@@ -50,11 +46,7 @@ public struct MessagePackWriter: Sendable {
     /// Announces `count` bytes; write them next with ``write(raw:)``.
     @inlinable
     public mutating func writeBinaryHeader(_ count: Int) {
-        switch count {
-        case 0...0xFF: writer.write(UInt8(0xC4)); writer.write(UInt8(count))
-        case 0x100...0xFFFF: writer.write(UInt8(0xC5)); writer.write(UInt16(count))
-        default: writer.write(UInt8(0xC6)); writer.write(UInt32(count))
-        }
+        writer.write(upTo: 5) { output in output.append(binaryHeader: count) }
     }
 
     /// Writes bytes.
@@ -164,6 +156,28 @@ extension OutputSpan<UInt8> {
         append(0xA0 | UInt8(truncatingIfNeeded: count))
         for index in stride(from: count - 1, through: 0, by: -1) {
             append(UInt8(truncatingIfNeeded: word >> UInt64(8 * index)))
+        }
+    }
+
+    /// Announces a map of `count` pairs: at most five bytes.
+    @inlinable
+    @_lifetime(self: copy self)
+    public mutating func append(mapHeader count: Int) {
+        switch count {
+        case 0...15: append(0x80 | UInt8(count))
+        case 16...0xFFFF: append(0xDE); append(bigEndian: UInt16(count))
+        default: append(0xDF); append(bigEndian: UInt32(count))
+        }
+    }
+
+    /// Announces `count` bytes: at most five bytes.
+    @inlinable
+    @_lifetime(self: copy self)
+    public mutating func append(binaryHeader count: Int) {
+        switch count {
+        case 0...0xFF: append(0xC4); append(UInt8(count))
+        case 0x100...0xFFFF: append(0xC5); append(bigEndian: UInt16(count))
+        default: append(0xC6); append(bigEndian: UInt32(count))
         }
     }
 

@@ -108,6 +108,7 @@ extension MessagePackReader {
     /// Reads a map key; `nil` for keys that are not text or not of the protocol, which receivers ignore.
     @_lifetime(self: copy self)
     mutating func readKey() throws(WireError) -> Key? {
+        if let word = try readWord() { return Key(rawValue: word) }
         guard try peek() == .string else {
             try skip()
             return nil
