@@ -70,7 +70,7 @@ extension DHT {
     func nextStep(_ search: Search, _ facts: StepFacts) -> Instant? {
         guard search.wantsTokens else { return nil }
         let permanent = search.puts.filter(\.record.isPermanent)
-        var next: Instant?
+        var (next, oldestToken): (Instant?, Instant?)
         func consider(_ instant: Instant) { next = next.map { min($0, instant) } ?? instant }
         var (spread, counted) = (facts.spread, 0)
         for index in search.nodes.indices where !search.nodes[index].isExpired && counted < configuration.replication {
@@ -79,7 +79,7 @@ extension DHT {
             guard !search.nodes[index].isSlow else { continue }
             if counts { counted += 1 }
             if let synced = search.nodes[index].synced, search.nodes[index].lookups.isEmpty {
-                consider(synced.advanced(by: configuration.tokenFreshness))
+                oldestToken = min(oldestToken ?? synced, synced)
             }
             for put in permanent {
                 let store = search.nodes[index].stores.first { $0.operation == put.id }
@@ -91,6 +91,7 @@ extension DHT {
                 consider(subscription.renewed.advanced(by: configuration.listenInterval))
             }
         }
+        if let oldestToken { consider(oldestToken.advanced(by: configuration.tokenFreshness)) }
         // Never at once: what is due now and was not done waits for an answer.
         return next.map { max($0, facts.now.advanced(by: .milliseconds(100))) }
     }

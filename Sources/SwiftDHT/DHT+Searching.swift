@@ -83,7 +83,7 @@ extension DHT {
 
     /// What counts towards the closest nodes of a family's searches.
     func spread(_ family: IPAddress.Family, at now: Instant) -> Spread {
-        Spread(configuration, size: networks[family].size.plausible(at: now))
+        Spread(prefixLimit: configuration.targetsPerPrefix, size: networks[family].size.plausible(at: now))
     }
 
     /// Lets an operation take part in a family's search.
@@ -165,9 +165,9 @@ extension DHT {
         if search.isForTable, isSettled(search, facts) { search.isForTable = false }
         if !concluded.isEmpty { estimateSize(from: search, at: now) }
         let mayEnd = !concluded.isEmpty || search.isIdle || search.puts.contains(where: \.isLingering)
-        let next = mayEnd ? nil : nextStep(search, facts)
+        if !mayEnd { schedule(&search, at: nextStep(search, facts)) }
         swap(&search, &searches.values[place])
-        if mayEnd { finishStep(of: key, concluded, facts) } else { schedule(key, place, at: next) }
+        if mayEnd { finishStep(of: key, concluded, facts) }
     }
 
     /// Ends what a step brought to an end: operations, and the search itself when nothing needs it any more.
@@ -186,20 +186,24 @@ extension DHT {
     }
 
     private func facts(for search: Search, at now: Instant) -> StepFacts {
-        let size = networks[search.key.family].size.plausible(at: now)
-        return StepFacts(
-            now: now, freshAfter: now.rewound(by: configuration.tokenFreshness), size: size,
-            spread: Spread(configuration, size: size))
+        StepFacts(
+            now: now, freshAfter: now.rewound(by: configuration.tokenFreshness),
+            size: networks[search.key.family].size.plausible(at: now), prefixLimit: configuration.targetsPerPrefix)
+    }
+
+    /// Sets the timer of a search that is taken out. Most steps change nothing about when the next is due.
+    private mutating func schedule(_ search: inout Search, at next: Instant?) {
+        guard search.nextStep != next else { return }
+        search.nextStep = next
+        setTimer(of: search.key, to: next)
     }
 
     private mutating func schedule(_ key: SearchKey, at next: Instant?) {
-        if let place = searches.index(forKey: key) { schedule(key, place, at: next) }
+        searches[key]?.nextStep = next
+        setTimer(of: key, to: next)
     }
 
-    /// Sets the timer of a search. Most steps change nothing about when the next is due.
-    private mutating func schedule(_ key: SearchKey, _ place: SearchPlace, at next: Instant?) {
-        guard searches.values[place].nextStep != next else { return }
-        searches.values[place].nextStep = next
+    private mutating func setTimer(of key: SearchKey, to next: Instant?) {
         if let next { timers.set(.search(key), at: next) } else { timers.cancel(.search(key)) }
     }
 

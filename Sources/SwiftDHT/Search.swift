@@ -103,27 +103,29 @@ struct Search: Sendable {
             nodes[index].move(to: node.endpoint)
             return nil
         }
-        var newcomer = SearchNode(node, isSlow: isSlow, key: key.key)
-        newcomer.take(token)
-        var displaced: Int?
-        if let prefix = newcomer.prefix {
-            let same = nodes.indices.filter { nodes[$0].prefix == prefix }
-            if same.count >= limits.nodesPerPrefix { displaced = same.last }
+        var old: SearchNode?
+        if let displaced = displaced(by: node, size: size, limits) {
+            // The farther one of the two stays out; a place further back moves by one.
+            guard index <= displaced else { return nil }
+            old = nodes.remove(at: displaced)
         }
-        if let size, newcomer.isImplausible(in: size) {
-            let same = nodes.indices.filter { nodes[$0].isImplausible(in: size) }
-            if same.count >= limits.implausibleNodes { displaced = displaced ?? same.last }
-        }
-        if nodes.count >= limits.nodes { displaced = displaced ?? nodes.count - 1 }
-        guard let displaced else {
-            if index == nodes.count { nodes.append(newcomer) } else { nodes.insert(newcomer, at: index) }
-            return nil
-        }
-        // The farther one of the two stays out; a place further back moves by one.
-        guard index <= displaced else { return nil }
-        let old = nodes.remove(at: displaced)
-        nodes.insert(newcomer, at: index)
+        let newcomer = SearchNode(node, isSlow: isSlow, token: token, key: key.key)
+        // The usual case while a search is filled, and cheaper than an insertion that moves nothing.
+        if index == nodes.count { nodes.append(newcomer) } else { nodes.insert(newcomer, at: index) }
         return old
+    }
+
+    /// The position of the node that has to go for a new one, be it the new one in its place; `nil` while there is room.
+    private func displaced(by node: KnownNode, size: Double?, _ limits: Limits) -> Int? {
+        if let prefix = AddressPrefix(node.endpoint.address) {
+            let same = nodes.indices.filter { nodes[$0].prefix == prefix }
+            if same.count >= limits.nodesPerPrefix { return same.last }
+        }
+        if let size, Spread.isImplausible(node.id.distance(to: key.key).fraction, in: size) {
+            let same = nodes.indices.filter { nodes[$0].isImplausible(in: size) }
+            if same.count >= limits.implausibleNodes { return same.last }
+        }
+        return nodes.count >= limits.nodes ? nodes.count - 1 : nil
     }
 
     mutating func update(_ id: NodeID, _ change: (inout SearchNode) -> Void) {
@@ -206,8 +208,11 @@ struct StepFacts {
     let freshAfter: Instant
     /// How many nodes the network has, where that can be said.
     let size: Double?
+    /// How many nodes of one address prefix count.
+    let prefixLimit: Int
+
     /// What counts towards the closest nodes, from the first node on.
-    let spread: Spread
+    var spread: Spread { Spread(prefixLimit: prefixLimit, size: size) }
 }
 
 /// A put that takes part in a search.
@@ -260,7 +265,7 @@ struct SearchNode: Sendable {
     private(set) var prefix: AddressPrefix?
     /// Its distance to the key as a fraction of the space.
     let fraction: Double
-    var token: [UInt8] = []
+    var token: [UInt8]
     /// When the node gave its token, to whatever search; `nil` without one.
     var synced: Instant?
     /// When the node last answered a lookup of this search; `nil` before.
@@ -277,17 +282,14 @@ struct SearchNode: Sendable {
     var probes: [Probe] = []
     var subscriptions: [Subscription] = []
 
-    init(_ node: KnownNode, isSlow: Bool, key: InfoHash) {
+    /// - Parameter token: one that the node gave to another search.
+    init(_ node: KnownNode, isSlow: Bool, token: KnownTokens.Entry?, key: InfoHash) {
+        (self.token, synced) = (token?.bytes ?? [], token?.given)
         id = node.id
         endpoint = node.endpoint
         prefix = AddressPrefix(node.endpoint.address)
         fraction = node.id.distance(to: key).fraction
         self.isSlow = isSlow
-    }
-
-    /// Takes a token that the node gave to another search.
-    mutating func take(_ token: KnownTokens.Entry?) {
-        if let token { (self.token, synced) = (token.bytes, token.given) }
     }
 
     /// Tokens are bound to the endpoint that got them, but not to the one that gave them: only the address changes.
