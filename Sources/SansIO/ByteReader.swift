@@ -33,6 +33,15 @@ public struct ByteReader: ~Escapable {
         return value
     }
 
+    /// Reads one byte.
+    @inlinable
+    @_lifetime(self: copy self)
+    public mutating func readByte() throws(WireError) -> UInt8 {
+        guard position < bytes.count else { throw .truncated(at: position) }
+        defer { position += 1 }
+        return bytes[position]
+    }
+
     /// Takes the next `count` bytes, still borrowed.
     @inlinable
     @_lifetime(copy self)

@@ -3,53 +3,50 @@ internal import SansIO
 /// When a search has given its operations all it can, and when it goes on.
 extension DHT {
     /// The operations this search has nothing more to give to, with the number of nodes that answered each.
-    func concluded(_ search: Search, _ puts: [OpenPut], at now: Instant) -> [(OperationID, answers: Int)] {
+    func concluded(_ search: Search, _ facts: StepFacts) -> [(OperationID, answers: Int)] {
         var concluded: [(OperationID, answers: Int)] = []
         for operation in search.gets {
-            let hasAnswered = { (index: Int) in search.nodes[index].answered.contains(operation) }
-            if let answers = answers(search, at: now, hasAnswered) { concluded.append((operation, answers)) }
+            let answers = answers(search, facts) { search.nodes[$0].answered.contains(operation) }
+            if let answers { concluded.append((operation, answers)) }
         }
-        for put in puts where !put.isFinished && isExplored(search, at: now) {
-            let hasStored = { (index: Int) in search.hasStored(put.id, index) }
+        guard search.puts.contains(where: { !$0.isFinished }), isExplored(search, facts) else { return concluded }
+        for put in search.puts where !put.isFinished {
             // Copies in the places of slow nodes follow, but nobody who puts has to wait for them.
-            let copies = search.nodes.indices.count(where: hasStored)
+            let copies = search.nodes.indices.count { search.hasStored(put.id, $0) }
             let isEnough = copies >= configuration.putQuorum
-            if answers(search, countsSlow: isEnough, at: now, hasStored) != nil { concluded.append((put.id, copies)) }
+            let answers = answers(search, countsSlow: isEnough, facts) { search.hasStored(put.id, $0) }
+            if answers != nil { concluded.append((put.id, copies)) }
         }
         return concluded
     }
 
     /// How many nodes answered, once all of the closest that count have; `nil` before.
     private func answers(
-        _ search: Search, countsSlow: Bool = false, at now: Instant, _ hasAnswered: (Int) -> Bool
+        _ search: Search, countsSlow: Bool = false, _ facts: StepFacts, _ hasAnswered: (Int) -> Bool
     ) -> Int? {
         let closest = search.closestCounting(
-            configuration.replication, quorum: configuration.quorum, countsSlow: countsSlow,
-            spread(search.key.family, at: now), hasAnswered: hasAnswered)
+            configuration.replication, quorum: configuration.quorum, countsSlow: countsSlow, facts.spread,
+            hasAnswered: hasAnswered)
         return closest.haveAllAnswered ? closest.count : nil
     }
 
     /// Whether all of the closest nodes have answered.
-    func isSettled(_ search: Search, at now: Instant) -> Bool {
-        let freshAfter = now.rewound(by: configuration.tokenFreshness)
-        return answers(search, at: now) { search.isExplored($0, after: freshAfter) } != nil
+    func isSettled(_ search: Search, _ facts: StepFacts) -> Bool {
+        answers(search, facts) { search.isExplored($0, after: facts.freshAfter) } != nil
     }
 
     /// Whether enough of the closest nodes have answered to know that none is closer.
-    private func isExplored(_ search: Search, at now: Instant) -> Bool {
-        let freshAfter = now.rewound(by: configuration.tokenFreshness)
-        return search.closestCounting(
-            configuration.explorations, quorum: configuration.quorum, spread(search.key.family, at: now),
-            hasAnswered: { search.isExplored($0, after: freshAfter) }
+    private func isExplored(_ search: Search, _ facts: StepFacts) -> Bool {
+        search.closestCounting(
+            configuration.explorations, quorum: configuration.quorum, facts.spread,
+            hasAnswered: { search.isExplored($0, after: facts.freshAfter) }
         ).haveAllAnswered
     }
 
     /// Whether a put that was reported as done has nothing left to do, not even at nodes that were slow.
-    func isSpread(_ operation: OperationID, in key: SearchKey, at now: Instant) -> Bool {
-        guard operations[operation]?.isLingering == true, let search = searches[key] else { return false }
-        return search.isDoneEverywhere(configuration.replication, spread(search.key.family, at: now)) {
-            search.hasStored(operation, $0)
-        }
+    func isSpread(_ put: OpenPut, in key: SearchKey, _ facts: StepFacts) -> Bool {
+        guard put.isLingering, let search = searches[key] else { return false }
+        return search.isDoneEverywhere(configuration.replication, facts.spread) { search.hasStored(put.id, $0) }
     }
 
     /// Takes what a finished search saw as a sample of the network's density.
@@ -70,19 +67,19 @@ extension DHT {
     }
 
     /// When something will be due that no answer brings about.
-    func nextStep(_ search: Search, _ puts: [OpenPut], at now: Instant) -> Instant? {
+    func nextStep(_ search: Search, _ facts: StepFacts) -> Instant? {
         guard search.wantsTokens else { return nil }
-        let permanent = puts.filter(\.record.isPermanent)
-        var next: Instant?
+        let permanent = search.puts.filter(\.record.isPermanent)
+        var (next, oldestToken): (Instant?, Instant?)
         func consider(_ instant: Instant) { next = next.map { min($0, instant) } ?? instant }
-        var (spread, counted) = (spread(search.key.family, at: now), 0)
+        var (spread, counted) = (facts.spread, 0)
         for index in search.nodes.indices where !search.nodes[index].isExpired && counted < configuration.replication {
             let isListenTarget = counted < configuration.listenTargets
             let counts = spread.counts(search.nodes[index].prefix, fraction: search.nodes[index].fraction)
             guard !search.nodes[index].isSlow else { continue }
             if counts { counted += 1 }
             if let synced = search.nodes[index].synced, search.nodes[index].lookups.isEmpty {
-                consider(synced.advanced(by: configuration.tokenFreshness))
+                oldestToken = min(oldestToken ?? synced, synced)
             }
             for put in permanent {
                 let store = search.nodes[index].stores.first { $0.operation == put.id }
@@ -94,7 +91,8 @@ extension DHT {
                 consider(subscription.renewed.advanced(by: configuration.listenInterval))
             }
         }
+        if let oldestToken { consider(oldestToken.advanced(by: configuration.tokenFreshness)) }
         // Never at once: what is due now and was not done waits for an answer.
-        return next.map { max($0, now.advanced(by: .milliseconds(100))) }
+        return next.map { max($0, facts.now.advanced(by: .milliseconds(100))) }
     }
 }

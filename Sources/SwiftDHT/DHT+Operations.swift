@@ -47,7 +47,7 @@ extension DHT {
     ) -> [Effect] {
         start(at: now)
         let record = PutRecord(value, created: now, kind: isPermanent ? .permanent : .once)
-        guard value.id.rawValue != 0, value.packed.count <= configuration.packedValueLimit else {
+        guard value.id.rawValue != 0, record.packed.count <= configuration.packedValueLimit else {
             return refuse(operation)
         }
         guard open(operation, Operation(key: key, kind: .put(record)), at: now) else { return flush() }
@@ -134,6 +134,7 @@ extension DHT {
         guard let operation = operations[id], !operation.isFinished else { return }
         timers.cancel(.operation(id))
         operations[id]?.outcome = outcome
+        for family in operation.families { searches[SearchKey(key: operation.key, family: family)]?.finish(id) }
         if operations[id]?.isLingering == true, case .completed = outcome,
             operations.count <= configuration.operationLimit / 2
         {
@@ -179,11 +180,9 @@ extension DHT {
 
     /// One family's search has nothing more to give to an operation.
     mutating func searchConcluded(_ id: OperationID, _ family: IPAddress.Family, answers: Int, at now: Instant) {
-        guard let operation = operations[id], operation.remaining.contains(family) else { return }
-        operations[id]?.remaining.removeAll { $0 == family }
-        operations[id]?.answers += answers
-        guard operations[id]?.remaining.isEmpty == true else { return }
-        let total = operation.answers + answers
+        guard operations[id]?.conclude(family, answers: answers) == true, let total = operations[id]?.answers else {
+            return
+        }
         conclude(id, total > 0 ? .completed(nodes: total) : .failed, at: now)
     }
 

@@ -17,20 +17,20 @@ extension DHT {
 
     /// Asks a node what it has of the value of a put that is due there; returns whether anything was sent.
     mutating func probe(_ put: OpenPut, _ search: inout Search, _ index: Int, at now: Instant) -> Bool {
-        guard isStoreDue(put, search, index, at: now) else { return false }
-        let node = search.nodes[index]
-        guard node.probe(of: put.id) == nil, !node.isProbed(for: put.id) else { return false }
+        guard isStoreDue(put, search, index, at: now), search.nodes[index].probe(of: put.id) == nil,
+            !search.nodes[index].isProbed(for: put.id)
+        else { return false }
         let query = ValueQuery(select: [.id, .sequence], where: [.id(put.record.value.id)])
         let method = Request.Method.get(key: search.key.key, query: query, want: nil)
         return ask(method, .probe(put.id), &search, index, at: now)
     }
 
     /// What the probe of a node leads to.
-    func storeStep(_ record: PutRecord, _ operation: OperationID, at node: SearchNode) -> StoreStep {
-        guard record.kind != .once else { return .put }
-        guard let probe = node.probe(of: operation) else { return .wait }
-        guard let sequence = probe.sequence, sequence >= record.value.body?.sequence ?? 0 else { return .put }
-        return record.kind == .permanent ? .refresh : .done
+    func storeStep(_ put: OpenPut, _ search: Search, _ index: Int) -> StoreStep {
+        guard put.record.kind != .once else { return .put }
+        guard let probe = search.nodes[index].probe(of: put.id) else { return .wait }
+        guard let sequence = probe.sequence, sequence >= put.record.value.body?.sequence ?? 0 else { return .put }
+        return put.record.kind == .permanent ? .refresh : .done
     }
 
     /// Takes a node's answer to a probe.
@@ -50,8 +50,7 @@ extension DHT {
         else { return }
         searches[key]?.update(id) { node in
             node.wasHeard()
-            node.stores.removeAll { $0.operation == operation }
-            node.probes.removeAll { $0.operation == operation }
+            node.removeStore(operation)
             node.probes.append(.init(operation: operation, sequence: nil))
         }
         step(key, at: now)

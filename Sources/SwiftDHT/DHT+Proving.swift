@@ -28,8 +28,10 @@ extension DHT {
         return true
     }
 
-    /// An address received what was sent there: remember that, and answer what waited for it.
+    /// An address received what was sent there: remember that, and answer what waited for it. Only addresses of the Internet
+    /// are ever asked for a proof.
     mutating func prove(_ address: IPAddress, at now: Instant) {
+        guard address.isGlobal else { return }
         let end = now.advanced(by: configuration.proofTime)
         proofs.insert(address, until: end, limit: configuration.provenAddressLimit, at: now)
         guard withheld.count > 0 else { return }

@@ -1,53 +1,38 @@
 internal import SansIO
 
-/// A put that takes part in a search.
-struct OpenPut {
-    let id: OperationID
-    let record: PutRecord
-    /// Whether its end was settled for the application already.
-    let isFinished: Bool
-}
-
 /// Puts: values on their way to the closest nodes of a search.
 extension DHT {
     /// Stores at the leading nodes that have a token: no closer one is left to ask before them.
-    mutating func storeAtClosest(_ search: inout Search, _ puts: [OpenPut], at now: Instant) {
-        guard !puts.isEmpty else { return }
-        let leading = leading(search, configuration.replication, at: now)
-        for put in puts {
-            for index in leading { storeIfDue(put, &search, index, at: now) }
+    mutating func storeAtClosest(_ search: inout Search, _ facts: StepFacts) {
+        guard !search.puts.isEmpty else { return }
+        let end = endOfLeading(search, configuration.replication, facts)
+        for put in search.puts {
+            for index in 0..<end where search.nodes[index].isUsable { storeIfDue(put, &search, index, at: facts.now) }
         }
     }
 
-    /// The positions of the closest usable nodes up to the `count`-th that counts, as far as all of them have answered, or
+    /// The position after the closest usable nodes up to the `count`-th that counts, as far as all of them have answered, or
     /// gave their token before and are as near as the closest must be.
-    func leading(_ search: Search, _ count: Int, at now: Instant) -> [Int] {
-        let freshAfter = now.rewound(by: configuration.tokenFreshness)
-        let size = networks[search.key.family].size.plausible(at: now)
-        var (spread, counted) = (spread(search.key.family, at: now), 0)
-        var leading: [Int] = []
+    func endOfLeading(_ search: Search, _ count: Int, _ facts: StepFacts) -> Int {
+        var (spread, counted) = (facts.spread, 0)
         for index in search.nodes.indices where !search.nodes[index].isExpired {
             let counts = spread.counts(search.nodes[index].prefix, fraction: search.nodes[index].fraction)
             guard !search.nodes[index].isSlow else { continue }
-            guard counted < count, search.isSynced(index, after: freshAfter),
-                search.isExplored(index, after: freshAfter) || isNear(search.nodes[index].fraction, size)
-            else { break }
-            leading.append(index)
+            guard counted < count, search.isSynced(index, after: facts.freshAfter),
+                search.isExplored(index, after: facts.freshAfter)
+                    || isNear(search.nodes[index].fraction, facts.size)
+            else { return index }
             if counts { counted += 1 }
         }
-        return leading
+        return search.nodes.count
     }
 
     private mutating func storeIfDue(_ put: OpenPut, _ search: inout Search, _ index: Int, at now: Instant) {
         guard isStoreDue(put, search, index, at: now) else { return }
-        let node = search.nodes[index]
-        let step = storeStep(put.record, put.id, at: node)
-        guard step != .wait, step == .done || send(step, put.record, put.id, to: node, in: search.key, at: now) else {
-            return
-        }
+        let step = storeStep(put, search, index)
+        guard step != .wait, step == .done || send(step, put, search, index, at: now) else { return }
         search.update(at: index) { node in
-            node.stores.removeAll { $0.operation == put.id }
-            node.probes.removeAll { $0.operation == put.id }
+            node.removeStore(put.id)
             let isDone = step == .done
             node.stores.append(.init(operation: put.id, acknowledged: isDone ? now : nil, isPending: !isDone))
         }
@@ -62,21 +47,22 @@ extension DHT {
 
     /// Sends a put or refresh; `false` when too much is under way.
     private mutating func send(
-        _ step: StoreStep, _ record: PutRecord, _ operation: OperationID, to node: SearchNode, in key: SearchKey,
-        at now: Instant
+        _ step: StoreStep, _ put: OpenPut, _ search: Search, _ index: Int, at now: Instant
     ) -> Bool {
-        let target = KnownNode(id: node.id, endpoint: node.endpoint)
-        let purpose = PendingRequest.Purpose.store(key, operation)
+        let (record, key, token) = (put.record, search.key.key, search.nodes[index].token)
+        let purpose = PendingRequest.Purpose.store(search.key, put.id)
         guard step == .put else {
-            let method = Request.Method.refresh(key: key.key, id: record.value.id, token: node.token)
-            return request(method, to: target, purpose: purpose, at: now) != nil
+            let method = Request.Method.refresh(key: key, id: record.value.id, token: token)
+            return request(method, to: search.known(index), purpose: purpose, at: now) != nil
         }
-        let (items, fragments) = layout([record.value.packed])
         let age = record.created.duration(to: now)
         let isOld = !record.isPermanent && age >= configuration.creationOmission
         let created = isOld ? clock.unixSeconds(at: record.created) : nil
-        let method = Request.Method.put(key: key.key, values: items, token: node.token, created: created)
-        return request(method, to: target, values: fragments, purpose: purpose, at: now) != nil
+        let isInside = travelsInside(count: 1, size: record.packed.count)
+        let item = isInside ? ValueItem.packed(record.packed) : .announced(record.packed.count)
+        let method = Request.Method.put(key: key, values: [item], token: token, created: created)
+        let fragments = isInside ? [] : [record.packed]
+        return request(method, to: search.known(index), values: fragments, purpose: purpose, at: now) != nil
     }
 
     /// When a permanent value must be stored again; `nil` for others, which are stored once.
@@ -88,12 +74,13 @@ extension DHT {
 
     mutating func storeAnswered(_ operation: OperationID, by reply: Reply, in key: SearchKey, at now: Instant) {
         networks[key.family].nodes.update(reply.sender) { $0.tokenRefusals = 0 }
-        searches[key]?.update(reply.sender) { node in
+        guard let place = searches.index(forKey: key) else { return }
+        searches.values[place].update(reply.sender) { node in
             node.wasHeard()
             for index in node.stores.indices where node.stores[index].operation == operation {
                 (node.stores[index].acknowledged, node.stores[index].isPending) = (now, false)
             }
         }
-        step(key, at: now)
+        step(key, place, at: now)
     }
 }

@@ -114,7 +114,7 @@ extension DHT {
         if matching.isEmpty { return answer(reply, transaction, to: source) }
         var room = configuration.answerLimit
         for index in matching.indices {
-            room -= matching[index].packedSize
+            room -= matching.span[index].packedSize
             guard room < 0 else { continue }
             matching.removeSubrange(index...)
             break

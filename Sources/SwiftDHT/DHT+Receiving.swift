@@ -126,13 +126,10 @@ extension DHT {
         }
         learn(sender, .replied, isClient: packet.isClient, at: now)
         prove(source.address, at: now)
-        measure(request, by: sender, at: now)
+        measure(request, by: reply, at: now)
         if !reply.token.isEmpty {
             let limit = configuration.knownTokenLimit
             networks[source.address.family].tokens.insert(reply.token, of: sender, limit: limit, at: now)
-        }
-        if reply.observedPort != nil {
-            networks[source.address.family].nodes.update(sender.id) { $0.tellsPorts = true }
         }
         if let address = reply.observed, address.family == source.address.family,
             let changed = observed.count(address, by: source.address, limit: configuration.observerLimit)
@@ -172,12 +169,15 @@ extension DHT {
         return nil
     }
 
-    private mutating func measure(_ request: PendingRequest, by sender: KnownNode, at now: Instant) {
-        guard request.attempt == 1 else { return }
-        let sample = request.sent.duration(to: now)
-        let family = sender.endpoint.address.family
-        networks[family].nodes.update(sender.id) { $0.roundTrip.add(sample) }
-        networks[family].roundTrip.add(sample)
+    /// Notes how long an answer took, and what its sender can do.
+    private mutating func measure(_ request: PendingRequest, by reply: Reply, at now: Instant) {
+        let family = request.endpoint.address.family
+        let sample = request.attempt == 1 ? request.sent.duration(to: now) : nil
+        networks[family].nodes.update(reply.sender) { node in
+            if let sample { node.roundTrip.add(sample) }
+            if reply.observedPort != nil { node.tellsPorts = true }
+        }
+        if let sample { networks[family].roundTrip.add(sample) }
     }
 
     private mutating func take(
@@ -207,6 +207,7 @@ extension DHT {
     private mutating func learn(
         _ nodes: ArraySlice<CompactNode>, for search: SearchKey?, from source: Endpoint, at now: Instant
     ) {
+        guard !nodes.isEmpty else { return }
         // Most answers name nodes that the search has already.
         let asker = search.flatMap { searches[$0] }
         for node in nodes {

@@ -8,21 +8,17 @@ extension DHT {
         _ method: Request.Method, to node: KnownNode, values: [[UInt8]] = [], purpose: PendingRequest.Purpose,
         at now: Instant
     ) -> UInt32? {
-        guard let transaction = dispatch(method, node.id, node.endpoint, values, purpose, at: now) else { return nil }
-        link(transaction, to: node.id, node.endpoint.address.family)
-        return transaction
+        dispatch(method, node.id, node.endpoint, values, purpose, at: now)
     }
 
-    /// Appends a request to those a node has not answered.
-    private mutating func link(_ transaction: UInt32, to node: NodeID, _ family: IPAddress.Family) {
+    /// Appends a request to those a node has not answered; returns the one before it.
+    private mutating func link(_ transaction: UInt32, to node: NodeID, _ family: IPAddress.Family) -> UInt32? {
         var earlier: UInt32?
         networks[family].nodes.update(node) { node in
-            earlier = node.lastRequest
-            node.lastRequest = transaction
+            (earlier, node.lastRequest) = (node.lastRequest, transaction)
         }
-        guard let earlier else { return }
-        pending[transaction]?.earlier = earlier
-        pending[earlier]?.later = transaction
+        if let earlier { pending[earlier]?.later = transaction }
+        return earlier
     }
 
     private mutating func unlink(_ request: PendingRequest, from node: NodeID) {
@@ -58,19 +54,26 @@ extension DHT {
         _ purpose: PendingRequest.Purpose, at now: Instant
     ) -> UInt32? {
         guard pending.count < configuration.pendingRequestLimit else { return nil }
-        let transaction = nextTransaction()
+        let (transaction, family) = (nextTransaction(), endpoint.address.family)
         let message = Packet.Message.request(Request(sender: nodeID, method: method))
-        let known = node.flatMap { networks[endpoint.address.family].nodes[$0] }
-        let wait = networks[endpoint.address.family].wait(for: known, configuration: configuration)
-        let request = PendingRequest(
+        var request = PendingRequest(
             transaction: transaction, node: node, endpoint: endpoint, purpose: purpose,
-            packet: encode(message, transaction: transaction), values: values, sent: now, wait: wait)
+            packet: encode(message, transaction: transaction), values: values, sent: now,
+            wait: firstWait(for: node, family))
+        if let node { request.earlier = link(transaction, to: node, family) }
         pending[transaction] = request
         awaitAnswer(to: request, at: now)
-        networks[endpoint.address.family].wasActive = true
+        networks[family].wasActive = true
         counters.requestsSent += 1
         transmit(request, at: now)
         return transaction
+    }
+
+    /// How long to wait for the answer to a first attempt.
+    private func firstWait(for node: NodeID?, _ family: IPAddress.Family) -> Duration {
+        let own = node.flatMap { networks[family].nodes[$0]?.roundTrip } ?? RoundTrip()
+        let usual = own.wait(otherwise: networks[family].roundTrip, initially: configuration.initialWait)
+        return min(max(configuration.shortestWait, usual), configuration.longestWait)
     }
 
     /// Sets the timer for the answer to the current attempt, with chance added lest nodes act in step.
@@ -123,13 +126,9 @@ extension DHT {
         timers.set(.fragments, at: now.advanced(by: configuration.fragmentPause))
     }
 
-    /// How values travel: inside the message, or announced by size and followed by fragments.
-    func layout(_ packed: [[UInt8]]) -> (items: [ValueItem], fragments: [[UInt8]]) {
-        let total = packed.reduce(0) { $0 + $1.count }
-        if total < configuration.inlineLimit, packed.count < configuration.inlineCountLimit {
-            return (packed.map(ValueItem.packed), [])
-        }
-        return (packed.map { .announced($0.count) }, packed)
+    /// Whether so many values of `size` bytes together travel inside their message, not behind it as fragments.
+    func travelsInside(count: Int, size: Int) -> Bool {
+        count < configuration.inlineCountLimit && size < configuration.inlineLimit
     }
 
     /// Removes a pending request with its timers.

@@ -18,21 +18,23 @@ extension DHT {
         guard let search = searches.removeValue(forKey: key) else { return }
         networks[key.family].searchKeys.remove(at: networks[key.family].searchPosition(of: key.key))
         timers.cancel(.search(key))
-        for node in search.nodes { for subscription in node.subscriptions { sockets[subscription.socket] = nil } }
+        for index in search.nodes.indices {
+            for subscription in search.nodes[index].subscriptions { sockets[subscription.socket] = nil }
+        }
     }
 
     /// Keeps a search that nothing needs any more for a while: whoever asked for a key often puts there next, and then needs
     /// neither nodes nor tokens.
     mutating func rest(_ key: SearchKey, at now: Instant) {
         if let end = searches[key]?.idleUntil {
-            return end <= now ? closeSearch(key) : timers.set(.search(key), at: end)
+            return end <= now ? closeSearch(key) : schedule(key, at: end)
         }
         guard configuration.idleSearchLimit > 0 else { return closeSearch(key) }
         if idleSearches.count >= configuration.idleSearchLimit { closeSearch(idleSearches[0]) }
         let end = now.advanced(by: configuration.idleSearchTime)
         idleSearches.append(key)
         searches[key]?.idleUntil = end
-        timers.set(.search(key), at: end)
+        schedule(key, at: end)
     }
 
     private mutating func wake(_ key: SearchKey) {
@@ -81,7 +83,7 @@ extension DHT {
 
     /// What counts towards the closest nodes of a family's searches.
     func spread(_ family: IPAddress.Family, at now: Instant) -> Spread {
-        Spread(configuration, size: networks[family].size.plausible(at: now))
+        Spread(prefixLimit: configuration.targetsPerPrefix, size: networks[family].size.plausible(at: now))
     }
 
     /// Lets an operation take part in a family's search.
@@ -91,11 +93,11 @@ extension DHT {
         openSearch(key, at: now)
         switch operation.kind {
         case .get, .query: searches[key]?.gets.append(id)
-        case .put: searches[key]?.puts.append(id)
+        case .put(let record):
+            searches[key]?.puts.append(OpenPut(id: id, record: record, isFinished: operation.isFinished))
         case .listen: searches[key]?.listens.append(id)
         }
-        operations[id]?.families.append(family)
-        operations[id]?.remaining.append(family)
+        operations[id]?.join(family)
         step(key, at: now)
     }
 
@@ -133,7 +135,7 @@ extension DHT {
                 continue
             }
             insert(node, isSlow: false, into: name, at: now)
-            timers.set(.search(name), at: now)
+            schedule(name, at: now)
         }
     }
 
@@ -148,40 +150,75 @@ extension DHT {
 
     /// Does everything a search can do now, and sets its timer for what it can do later.
     mutating func step(_ key: SearchKey, at now: Instant) {
-        guard var search = searches.removeValue(forKey: key) else { return }
-        if isRefillDue(search, at: now) { refill(&search, at: now) }
-        let puts = openPuts(of: search)
-        lookUp(&search, puts, at: now)
-        storeAtClosest(&search, puts, at: now)
-        subscribeAtClosest(&search, at: now)
-        let concluded = concluded(search, puts, at: now)
-        if search.isForTable, isSettled(search, at: now) { search.isForTable = false }
-        if !concluded.isEmpty { estimateSize(from: search, at: now) }
-        searches[key] = consume search
-        for (operation, answers) in concluded {
-            searchConcluded(operation, key.family, answers: answers, at: now)
-        }
-        for put in puts where isSpread(put.id, in: key, at: now) {
-            self.put(put.id, isSpreadIn: key, at: now)
-        }
-        guard let left = searches[key] else { return }
-        guard !left.isIdle else { return rest(key, at: now) }
-        guard let next = nextStep(left, puts, at: now) else { return timers.cancel(.search(key)) }
-        timers.set(.search(key), at: next)
+        if let place = searches.index(forKey: key) { step(key, place, at: now) }
     }
 
-    /// The puts of a search with what they put: looked up once for all nodes.
-    private func openPuts(of search: Search) -> [OpenPut] {
-        search.puts.compactMap { id in
-            guard let operation = operations[id], case .put(let record) = operation.kind else { return nil }
-            return OpenPut(id: id, record: record, isFinished: operation.isFinished)
+    /// The same for a search that was looked up already.
+    mutating func step(_ key: SearchKey, _ place: SearchPlace, at now: Instant) {
+        // Taken out meanwhile, as the node changes with it.
+        var search = Search(key)
+        swap(&search, &searches.values[place])
+        if isRefillDue(search, at: now) { refill(&search, at: now) }
+        let facts = facts(for: search, at: now)
+        lookUp(&search, facts)
+        storeAtClosest(&search, facts)
+        subscribeAtClosest(&search, facts)
+        let concluded = concluded(search, facts)
+        if search.isForTable, isSettled(search, facts) { search.isForTable = false }
+        if !concluded.isEmpty { estimateSize(from: search, at: now) }
+        let mayEnd = !concluded.isEmpty || search.isIdle || search.puts.contains(where: \.isLingering)
+        if !mayEnd { schedule(&search, at: nextStep(search, facts)) }
+        swap(&search, &searches.values[place])
+        if mayEnd { finishStep(of: key, concluded, facts) }
+    }
+
+    /// Ends what a step brought to an end: operations, and the search itself when nothing needs it any more.
+    private mutating func finishStep(
+        of key: SearchKey, _ concluded: [(OperationID, answers: Int)], _ facts: StepFacts
+    ) {
+        for (operation, answers) in concluded {
+            searchConcluded(operation, key.family, answers: answers, at: facts.now)
         }
+        for put in searches[key]?.puts ?? [] where isSpread(put, in: key, facts) {
+            self.put(put.id, isSpreadIn: key, at: facts.now)
+        }
+        guard let left = searches[key] else { return }
+        guard !left.isIdle else { return rest(key, at: facts.now) }
+        schedule(key, at: nextStep(left, facts))
+    }
+
+    private func facts(for search: Search, at now: Instant) -> StepFacts {
+        StepFacts(
+            now: now, freshAfter: now.rewound(by: configuration.tokenFreshness),
+            size: networks[search.key.family].size.plausible(at: now), prefixLimit: configuration.targetsPerPrefix)
+    }
+
+    /// Sets the timer of a search that is taken out. Most steps change nothing about when the next is due.
+    private mutating func schedule(_ search: inout Search, at next: Instant?) {
+        guard search.nextStep != next else { return }
+        search.nextStep = next
+        setTimer(of: search.key, to: next)
+    }
+
+    private mutating func schedule(_ key: SearchKey, at next: Instant?) {
+        searches[key]?.nextStep = next
+        setTimer(of: key, to: next)
+    }
+
+    private mutating func setTimer(of key: SearchKey, to next: Instant?) {
+        if let next { timers.set(.search(key), at: next) } else { timers.cancel(.search(key)) }
+    }
+
+    /// The timer of a search fired.
+    mutating func stepIsDue(_ key: SearchKey, at now: Instant) {
+        searches[key]?.nextStep = nil
+        step(key, at: now)
     }
 
     // MARK: Lookups
 
     /// Keeps lookups under way to the closest nodes that still owe an answer.
-    private mutating func lookUp(_ search: inout Search, _ puts: [OpenPut], at now: Instant) {
+    private mutating func lookUp(_ search: inout Search, _ facts: StepFacts) {
         var (inFlight, late) = (0, 0)
         for index in search.nodes.indices {
             if search.isAwaited(index) { inFlight += 1 }
@@ -189,22 +226,21 @@ extension DHT {
         }
         // Where nodes are late others may be dead as well: several are tried in their places at once, not one after another.
         let wanted = configuration.replication + min(late, configuration.searchConcurrency)
-        var (spread, counted) = (spread(search.key.family, at: now), 0)
-        let size = networks[search.key.family].size.plausible(at: now)
+        var (spread, counted) = (facts.spread, 0)
         let questions = Questions(
             explorations: search.isForTable ? .max : configuration.explorations,
             gets: search.gets.compactMap { id in operations[id]?.query.map { (id, $0) } },
-            probes: puts.filter { $0.record.kind != .once }, freshAfter: now.rewound(by: configuration.tokenFreshness))
+            probes: search.puts.filter { $0.record.kind != .once })
         for index in search.nodes.indices where counted < wanted {
             guard !search.nodes[index].isExpired else { continue }
             let (fraction, isSlow) = (search.nodes[index].fraction, search.nodes[index].isSlow)
             let isIdle = search.nodes[index].lookups.isEmpty
             if spread.counts(search.nodes[index].prefix, fraction: fraction), !isSlow { counted += 1 }
             // As near as this, a node is one of those that are asked in the end: no need to wait for better ones.
-            let isNear = isNear(fraction, size)
+            let isNear = isNear(fraction, facts.size)
             guard inFlight < configuration.searchConcurrency || isNear || isSlow || !isIdle else { continue }
             let isToAnswer = counted <= questions.explorations || !isNear
-            if lookUp(&search, index, questions, isToAnswer: isToAnswer, at: now), isIdle, !isSlow { inFlight += 1 }
+            if lookUp(&search, index, questions, isToAnswer: isToAnswer, facts), isIdle, !isSlow { inFlight += 1 }
         }
     }
 
@@ -219,28 +255,28 @@ extension DHT {
     ///
     /// - Parameter isToAnswer: whether a token is not enough, and the node must say whom it knows.
     private mutating func lookUp(
-        _ search: inout Search, _ index: Int, _ questions: Questions, isToAnswer: Bool, at now: Instant
+        _ search: inout Search, _ index: Int, _ questions: Questions, isToAnswer: Bool, _ facts: StepFacts
     ) -> Bool {
         var isAsked = false
         for (operation, query) in questions.gets where !search.nodes[index].answered.contains(operation) {
             guard !search.nodes[index].lookups.contains(where: { $0.question.answers(query) }) else { continue }
             let method = Request.Method.get(key: search.key.key, query: query == .all ? nil : query, want: nil)
-            isAsked = ask(method, .get(query), &search, index, at: now) || isAsked
+            isAsked = ask(method, .get(query), &search, index, at: facts.now) || isAsked
         }
-        for put in questions.probes { isAsked = probe(put, &search, index, at: now) || isAsked }
+        for put in questions.probes { isAsked = probe(put, &search, index, at: facts.now) || isAsked }
         guard search.wantsTokens, search.nodes[index].lookups.isEmpty,
-            !search.isSynced(index, after: questions.freshAfter)
-                || isToAnswer && !search.isExplored(index, after: questions.freshAfter)
+            !search.isSynced(index, after: facts.freshAfter)
+                || isToAnswer && !search.isExplored(index, after: facts.freshAfter)
         else { return isAsked }
-        return ask(.find(target: search.key.key, want: nil), .find, &search, index, at: now) || isAsked
+        return ask(.find(target: search.key.key, want: nil), .find, &search, index, at: facts.now) || isAsked
     }
 
     mutating func ask(
         _ method: Request.Method, _ question: PendingRequest.Question, _ search: inout Search, _ index: Int,
         at now: Instant
     ) -> Bool {
-        let node = KnownNode(id: search.nodes[index].id, endpoint: search.nodes[index].endpoint)
-        guard let transaction = request(method, to: node, purpose: .lookup(search.key, question), at: now) else {
+        let purpose = PendingRequest.Purpose.lookup(search.key, question)
+        guard let transaction = request(method, to: search.known(index), purpose: purpose, at: now) else {
             return false
         }
         search.update(at: index) { $0.lookups.append(.init(transaction: transaction, question: question)) }

@@ -29,7 +29,7 @@ extension DHT {
         let entry = Storage.Entry(admitted, created: created, expires: expires, source: source)
         guard write(entry, at: key, at: now) else { return }
         counters.valuesStored += 1
-        announce(slot, at: now)
+        announce(entry, at: key, at: now)
     }
 
     /// Writes a value, and tells of those that had to make room for it; `false` when there is no room for it itself.
@@ -49,7 +49,7 @@ extension DHT {
             guard rules.permitsEdit(of: known.value, to: record.value, .needless) else { return }
         }
         let entry = Storage.Entry(record.value, created: record.created, expires: expires, source: nil)
-        if write(entry, at: key, at: now) { announce(slot, at: now) }
+        if write(entry, at: key, at: now) { announce(entry, at: key, at: now) }
     }
 
     /// When a value was created: as its sender says, but never in the future.
@@ -75,12 +75,11 @@ extension DHT {
     }
 
     /// Tells everyone who listens about a value that is new or changed.
-    mutating func announce(_ slot: Storage.Slot, at now: Instant) {
-        guard let entry = storage.entry(slot) else { return }
-        for listener in listeners[slot.key] where listener.query.matches(entry.value) {
-            push([entry], at: slot.key, to: listener, at: now)
+    mutating func announce(_ entry: Storage.Entry, at key: InfoHash, at now: Instant) {
+        for listener in listeners[key] where listener.query.matches(entry.value) {
+            push([entry], at: key, to: listener, at: now)
         }
-        for operation in localListens[slot.key] ?? [] { reportLocal(entry, to: operation, at: now) }
+        for operation in localListens[key] ?? [] { reportLocal(entry, to: operation, at: now) }
     }
 
     /// Tells everyone who listens that a value is gone.
@@ -112,10 +111,9 @@ extension DHT {
 
     /// Whether stored values are few and small enough for one message.
     func travelInside(_ entries: [Storage.Entry]) -> Bool {
-        guard entries.count < configuration.inlineCountLimit else { return false }
-        var total = 0
-        for index in entries.indices { total += entries.span[index].packedSize }
-        return total < configuration.inlineLimit
+        var size = 0
+        for index in entries.indices { size += entries.span[index].packedSize }
+        return travelsInside(count: entries.count, size: size)
     }
 
     /// How stored values travel: inside the message, or announced by size and followed by fragments.

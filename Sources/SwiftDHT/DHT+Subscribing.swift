@@ -2,10 +2,11 @@ internal import SansIO
 
 /// Listens: subscriptions at the closest nodes of a search.
 extension DHT {
-    mutating func subscribeAtClosest(_ search: inout Search, at now: Instant) {
+    mutating func subscribeAtClosest(_ search: inout Search, _ facts: StepFacts) {
         guard !search.listens.isEmpty else { return }
-        for index in leading(search, configuration.listenTargets, at: now) {
-            for operation in search.listens { subscribeIfDue(operation, &search, index, at: now) }
+        for index in 0..<endOfLeading(search, configuration.listenTargets, facts)
+        where search.nodes[index].isUsable {
+            for operation in search.listens { subscribeIfDue(operation, &search, index, at: facts.now) }
         }
     }
 

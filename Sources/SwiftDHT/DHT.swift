@@ -22,6 +22,9 @@ public struct DHT: Machine {
         case fragments
     }
 
+    /// Where a search is; valid until one begins or ends.
+    typealias SearchPlace = Dictionary<SearchKey, Search>.Index
+
     /// One of our listens at one node: pushes name nothing else.
     struct Socket: Sendable {
         let search: SearchKey
@@ -139,7 +142,7 @@ public struct DHT: Machine {
     private mutating func fire(_ timer: Timer, at now: Instant) {
         switch timer {
         case .request(let transaction): requestTimedOut(transaction, at: now)
-        case .search(let key): step(key, at: now)
+        case .search(let key): stepIsDue(key, at: now)
         case .operation(let operation): operationTimedOut(operation, at: now)
         case .knownValue(let operation, let id): expireKnownValue(id, of: operation, at: now)
         case .maintenance(let family): maintain(family, at: now)

@@ -57,9 +57,12 @@ public struct InfoHash: Hashable, Sendable {
         return writer.bytes
     }
 
+    /// How many bytes an identifier takes as `bin`.
+    static var packedSize: Int { MessagePackWriter.size(ofBinary: byteCount) }
+
     /// Writes the identifier as `bin`.
     func write(to writer: inout MessagePackWriter) {
-        writer.write(upTo: 2 + Self.byteCount) { output in output.append(packed: self) }
+        writer.write(upTo: Self.packedSize) { output in output.append(packed: self) }
     }
 
     /// Appends the 20 bytes, as a part of something longer.

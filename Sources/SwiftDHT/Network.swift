@@ -54,12 +54,6 @@ struct Network: Sendable {
         let freshness = Freshness(configuration, at: now)
         return nodes.closest(to: target, limit: limit) { $0.isGood(freshness) }
     }
-
-    /// How long to wait for the answer to a first attempt at `node`.
-    func wait(for node: RemoteNode?, configuration: Configuration) -> Duration {
-        let usual = (node?.roundTrip ?? RoundTrip()).wait(otherwise: roundTrip, initially: configuration.initialWait)
-        return min(max(configuration.shortestWait, usual), configuration.longestWait)
-    }
 }
 
 /// Tells a few dead nodes from a family that is cut off: nobody is heard while one node after another is silent.

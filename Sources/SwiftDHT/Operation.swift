@@ -27,6 +27,20 @@ struct Operation: Sendable {
         self.kind = kind
     }
 
+    /// Takes part in the search of one family more.
+    mutating func join(_ family: IPAddress.Family) {
+        families.append(family)
+        remaining.append(family)
+    }
+
+    /// Counts what the search of one family gave; returns whether it was the last one.
+    mutating func conclude(_ family: IPAddress.Family, answers count: Int) -> Bool {
+        guard let index = remaining.firstIndex(of: family) else { return false }
+        remaining.remove(at: index)
+        answers += count
+        return remaining.isEmpty
+    }
+
     /// Whether it is the node's own affair, of which the application hears nothing.
     var isInternal: Bool { if case .put(let record) = kind { record.kind == .handover } else { false } }
 
@@ -52,7 +66,9 @@ struct Operation: Sendable {
 }
 
 /// A value on its way to the closest nodes.
-struct PutRecord: Sendable {
+///
+/// An object, as every step of a search looks at those of its puts, and copies of values cost more than what is looked for.
+final class PutRecord: Sendable {
     /// What is wanted of the nodes.
     enum Kind: Sendable {
         /// To store it.
@@ -64,11 +80,13 @@ struct PutRecord: Sendable {
     }
 
     let value: Value
+    /// The value as all nodes are sent it.
+    let packed: [UInt8]
     let created: Instant
     let kind: Kind
 
     init(_ value: Value, created: Instant, kind: Kind) {
-        (self.value, self.created, self.kind) = (value, created, kind)
+        (self.value, packed, self.created, self.kind) = (value, value.packed, created, kind)
     }
 
     var isPermanent: Bool { kind == .permanent }

@@ -44,7 +44,8 @@ struct RoutingTable: Sendable {
             buckets[index].members[expired] = node.id
             return .inserted
         }
-        let doubtful = buckets[index].members.first { nodes[$0]?.isGood(configuration, at: now) != true }
+        let freshness = Freshness(configuration, at: now)
+        let doubtful = buckets[index].members.first { nodes[$0]?.isGood(freshness) != true }
         if isOwn, doubtful == nil || buckets.count == 1, buckets[index].depth < NodeID.bitCount - 1 {
             buckets.insert(buckets[index].split(), at: index + 1)
             return insert(node, own: own, isReply: isReply, nodes: nodes, configuration: configuration, at: now)

@@ -17,13 +17,15 @@ struct Search: Sendable {
     /// Sorted by distance to the key.
     private(set) var nodes: [SearchNode] = []
     var gets: [OperationID] = []
-    var puts: [OperationID] = []
+    var puts: [OpenPut] = []
     var listens: [OperationID] = []
     /// Whether the search fills the routing table around our own identifier.
     var isForTable = false
     var refilled: Instant?
     /// When it is forgotten, while nothing needs it.
     var idleUntil: Instant?
+    /// When its timer fires.
+    var nextStep: Instant?
 
     init(_ key: SearchKey) { self.key = key }
 
@@ -62,6 +64,9 @@ struct Search: Sendable {
         nodes[index].stores.contains { $0.operation == operation && $0.acknowledged != nil }
     }
 
+    /// The node at `index` as others name it.
+    func known(_ index: Int) -> KnownNode { KnownNode(id: nodes[index].id, endpoint: nodes[index].endpoint) }
+
     /// How many of its nodes are not known to be dead.
     var livingCount: Int { nodes.count { !$0.isExpired } }
 
@@ -98,27 +103,29 @@ struct Search: Sendable {
             nodes[index].move(to: node.endpoint)
             return nil
         }
-        var newcomer = SearchNode(node, isSlow: isSlow, key: key.key)
-        newcomer.take(token)
-        var displaced: Int?
-        if let prefix = newcomer.prefix {
-            let same = nodes.indices.filter { nodes[$0].prefix == prefix }
-            if same.count >= limits.nodesPerPrefix { displaced = same.last }
+        var old: SearchNode?
+        if let displaced = displaced(by: node, size: size, limits) {
+            // The farther one of the two stays out; a place further back moves by one.
+            guard index <= displaced else { return nil }
+            old = nodes.remove(at: displaced)
         }
-        if let size, newcomer.isImplausible(in: size) {
-            let same = nodes.indices.filter { nodes[$0].isImplausible(in: size) }
-            if same.count >= limits.implausibleNodes { displaced = displaced ?? same.last }
-        }
-        if nodes.count >= limits.nodes { displaced = displaced ?? nodes.count - 1 }
-        guard let displaced else {
-            nodes.insert(newcomer, at: index)
-            return nil
-        }
-        // The farther one of the two stays out; a place further back moves by one.
-        guard index <= displaced else { return nil }
-        let old = nodes.remove(at: displaced)
-        nodes.insert(newcomer, at: index)
+        let newcomer = SearchNode(node, isSlow: isSlow, token: token, key: key.key)
+        // The usual case while a search is filled, and cheaper than an insertion that moves nothing.
+        if index == nodes.count { nodes.append(newcomer) } else { nodes.insert(newcomer, at: index) }
         return old
+    }
+
+    /// The position of the node that has to go for a new one, be it the new one in its place; `nil` while there is room.
+    private func displaced(by node: KnownNode, size: Double?, _ limits: Limits) -> Int? {
+        if let prefix = AddressPrefix(node.endpoint.address) {
+            let same = nodes.indices.filter { nodes[$0].prefix == prefix }
+            if same.count >= limits.nodesPerPrefix { return same.last }
+        }
+        if let size, Spread.isImplausible(node.id.distance(to: key.key).fraction, in: size) {
+            let same = nodes.indices.filter { nodes[$0].isImplausible(in: size) }
+            if same.count >= limits.implausibleNodes { return same.last }
+        }
+        return nodes.count >= limits.nodes ? nodes.count - 1 : nil
     }
 
     mutating func update(_ id: NodeID, _ change: (inout SearchNode) -> Void) {
@@ -128,10 +135,15 @@ struct Search: Sendable {
 
     mutating func update(at index: Int, _ change: (inout SearchNode) -> Void) { change(&nodes[index]) }
 
+    /// Notes that the end of a put was settled.
+    mutating func finish(_ put: OperationID) {
+        if let index = puts.firstIndex(where: { $0.id == put }) { puts[index].isFinished = true }
+    }
+
     /// Forgets all traces of an operation; returns the listen sockets that served it.
     mutating func remove(_ operation: OperationID) -> [UInt32] {
         gets.removeAll { $0 == operation }
-        puts.removeAll { $0 == operation }
+        puts.removeAll { $0.id == operation }
         listens.removeAll { $0 == operation }
         var sockets: [UInt32] = []
         for index in nodes.indices { sockets += nodes[index].remove(operation) }
@@ -187,8 +199,31 @@ struct Questions {
     let gets: [(OperationID, ValueQuery)]
     /// Puts that ask a node what it has.
     let probes: [OpenPut]
+}
+
+/// What one step of a search goes by: found out once for all nodes and operations.
+struct StepFacts {
+    let now: Instant
     /// A token given, or an answer, before is too old.
     let freshAfter: Instant
+    /// How many nodes the network has, where that can be said.
+    let size: Double?
+    /// How many nodes of one address prefix count.
+    let prefixLimit: Int
+
+    /// What counts towards the closest nodes, from the first node on.
+    var spread: Spread { Spread(prefixLimit: prefixLimit, size: size) }
+}
+
+/// A put that takes part in a search.
+struct OpenPut: Sendable {
+    let id: OperationID
+    let record: PutRecord
+    /// Whether its end was settled for the application already.
+    var isFinished: Bool
+
+    /// Whether it is done for the application, and goes on where nodes were slow.
+    var isLingering: Bool { isFinished && record.kind == .once }
 }
 
 /// A node as one search sees it.
@@ -230,7 +265,7 @@ struct SearchNode: Sendable {
     private(set) var prefix: AddressPrefix?
     /// Its distance to the key as a fraction of the space.
     let fraction: Double
-    var token: [UInt8] = []
+    var token: [UInt8]
     /// When the node gave its token, to whatever search; `nil` without one.
     var synced: Instant?
     /// When the node last answered a lookup of this search; `nil` before.
@@ -247,7 +282,9 @@ struct SearchNode: Sendable {
     var probes: [Probe] = []
     var subscriptions: [Subscription] = []
 
-    init(_ node: KnownNode, isSlow: Bool, key: InfoHash) {
+    /// - Parameter token: one that the node gave to another search.
+    init(_ node: KnownNode, isSlow: Bool, token: KnownTokens.Entry?, key: InfoHash) {
+        (self.token, synced) = (token?.bytes ?? [], token?.given)
         id = node.id
         endpoint = node.endpoint
         prefix = AddressPrefix(node.endpoint.address)
@@ -255,16 +292,14 @@ struct SearchNode: Sendable {
         self.isSlow = isSlow
     }
 
-    /// Takes a token that the node gave to another search.
-    mutating func take(_ token: KnownTokens.Entry?) {
-        if let token { (self.token, synced) = (token.bytes, token.given) }
-    }
-
     /// Tokens are bound to the endpoint that got them, but not to the one that gave them: only the address changes.
     mutating func move(to endpoint: Endpoint) {
         guard endpoint != self.endpoint else { return }
         (self.endpoint, prefix) = (endpoint, AddressPrefix(endpoint.address))
     }
+
+    /// Whether it is asked as a matter of course.
+    var isUsable: Bool { !isExpired && !isSlow }
 
     func isImplausible(in size: Double) -> Bool { Spread.isImplausible(fraction, in: size) }
 
@@ -285,11 +320,17 @@ struct SearchNode: Sendable {
     mutating func wasHeard() { (isExpired, isSlow, isVerySlow) = (false, false, false) }
 
     mutating func remove(_ operation: OperationID) -> [UInt32] {
-        answered.removeAll { $0 == operation }
-        stores.removeAll { $0.operation == operation }
-        probes.removeAll { $0.operation == operation }
+        if answered.contains(operation) { answered.removeAll { $0 == operation } }
+        removeStore(operation)
+        guard !subscriptions.isEmpty else { return [] }
         let sockets = subscriptions.filter { $0.operation == operation }.map(\.socket)
         subscriptions.removeAll { $0.operation == operation }
         return sockets
+    }
+
+    /// Forgets where a put stands. Looking first costs less than removing nothing, which is the usual case.
+    mutating func removeStore(_ operation: OperationID) {
+        if let index = stores.firstIndex(where: { $0.operation == operation }) { stores.remove(at: index) }
+        if let index = probes.firstIndex(where: { $0.operation == operation }) { probes.remove(at: index) }
     }
 }

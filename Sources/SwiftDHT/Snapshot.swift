@@ -134,7 +134,7 @@ extension DHT {
         return Snapshot.Search(
             key: key.key, family: key.family, nodes: living.count,
             syncedNodes: living.count { search.isSynced($0, after: syncedAfter) },
-            operations: search.gets + search.puts + search.listens)
+            operations: search.gets + search.puts.map(\.id) + search.listens)
     }
 
     private static func isBefore(_ left: SearchKey, _ right: SearchKey) -> Bool {

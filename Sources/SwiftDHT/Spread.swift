@@ -19,11 +19,10 @@ struct Spread {
     private var seen = 0.0
     private var prefixes: [AddressPrefix] = []
 
-    /// - Parameter size: how many nodes the network has; `nil` when that cannot be said.
-    init(_ configuration: Configuration, size: Double?) {
-        prefixLimit = configuration.targetsPerPrefix
-        self.size = size
-    }
+    /// - Parameters:
+    ///   - prefixLimit: how many nodes of one address prefix count.
+    ///   - size: how many nodes the network has; `nil` when that cannot be said.
+    init(prefixLimit: Int, size: Double?) { (self.prefixLimit, self.size) = (prefixLimit, size) }
 
     /// Whether the next node counts; `fraction` is its distance as a fraction of the space of identifiers.
     mutating func counts(_ prefix: AddressPrefix?, fraction: Double) -> Bool {

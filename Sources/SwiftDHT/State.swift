@@ -109,7 +109,7 @@ extension DHT {
         }
         let expires = min(life.expires, now.advanced(by: policy.lifetime))
         let entry = Storage.Entry(admitted, created: min(life.created, now), expires: expires, source: source)
-        if write(entry, at: key, at: now) { announce(slot, at: now) }
+        if write(entry, at: key, at: now) { announce(entry, at: key, at: now) }
     }
 
     /// The instant of a civil time, in nanoseconds since the Unix epoch.

@@ -14,19 +14,21 @@ struct Storage: Sendable {
     /// One stored value.
     struct Entry: Sendable {
         let value: Value
-        /// Bytes of the packed value.
-        let packedSize: Int
         /// When it was created or last refreshed.
         var created: Instant
         /// When it vanishes; `nil` while we put it permanently ourselves.
         var expires: Instant?
         /// Who sent it; `nil` when we did.
         let source: IPAddress?
+        /// Names what was said last of when it vanishes.
+        fileprivate(set) var stamp: UInt64 = 0
 
         init(_ value: Value, created: Instant, expires: Instant?, source: IPAddress?) {
             (self.value, self.created, self.expires, self.source) = (value, created, expires, source)
-            packedSize = value.packed.count
         }
+
+        /// Bytes of the packed value.
+        var packedSize: Int { value.packedSize }
     }
 
     /// The values of one key, oldest slot first; identifiers apart, so that looking one up touches little memory.
@@ -34,32 +36,34 @@ struct Storage: Sendable {
         var ids: [Value.ID] = []
         var entries: [Entry] = []
 
-        mutating func append(_ entry: Entry) {
+        mutating func append(_ entry: Entry, stamp: UInt64) {
             ids.append(entry.value.id)
             entries.append(entry)
+            entries[entries.count - 1].stamp = stamp
         }
     }
 
-    /// How much one source stores, and what of it vanishes first.
-    private struct Usage {
-        var bytes = 0
-        var order = TimerTable<Slot>()
+    /// What was said of when a value vanishes; stale when the value has another stamp now, or is gone.
+    struct End: Sendable {
+        let slot: Slot
+        let stamp: UInt64
     }
 
+    /// Values by when they vanish. Stale ends stay inside for a while, as taking them out costs more than they do.
+    typealias Ends = DeadlineHeap<End>
+
     private var shelves: [InfoHash: Shelf] = [:]
-    private var expiry = TimerTable<Slot>()
-    private var usage: [SourceGroup: Usage] = [:]
-    /// Bytes by prefix; networks that are not the Internet's have none, and no limit of their own.
-    private var prefixes: [AddressPrefix: Int] = [:]
-    /// Sources by usage, the largest first: its "instants" are negative byte counts.
-    private var ranking = TimerTable<SourceGroup>()
-    /// Bytes of memory that others' values take.
-    private(set) var bytes = 0
+    /// The ends of all values; the first is not stale.
+    private var ends = Ends()
+    private var lastStamp: UInt64 = 0
+    private var usage = StorageUsage()
     /// How many values are stored.
     private(set) var count = 0
 
+    /// Bytes of memory that others' values take.
+    var bytes: Int { usage.bytes }
     /// When the next value expires.
-    var deadline: Instant? { expiry.deadline }
+    var deadline: Instant? { ends.first?.deadline }
     /// How many keys have values.
     var keyCount: Int { shelves.count }
     /// All keys, sorted.
@@ -93,11 +97,13 @@ struct Storage: Sendable {
         } else if shelves.count >= configuration.keyLimit {
             return (false, [])
         }
-        shelves[key, default: Shelf()].append(entry)
+        lastStamp += 1
+        shelves[key, default: Shelf()].append(entry, stamp: lastStamp)
         count += 1
-        if let expires = entry.expires { expiry.set(slot, at: expires) }
+        let end = End(slot: slot, stamp: lastStamp)
+        if let expires = entry.expires { ends.insert(end, at: expires) }
         guard let source = entry.source else { return (true, displaced) }
-        charge(source, entry.value.footprint, for: slot, expires: entry.expires)
+        usage.add(entry.value.footprint, end, at: entry.expires ?? Instant(nanoseconds: .max), from: source)
         displaced += makeRoom(after: source, configuration: configuration)
         return (!displaced.contains(slot), displaced)
     }
@@ -121,38 +127,40 @@ struct Storage: Sendable {
 
     /// Removes what is over a limit since `source` stored something.
     private mutating func makeRoom(after source: IPAddress, configuration: Configuration) -> [Slot] {
-        let (group, prefix) = (SourceGroup(source), AddressPrefix(source))
         var removed: [Slot] = []
-        while usage[group]?.bytes ?? 0 > configuration.storageLimitPerSource
-            || prefix.flatMap({ prefixes[$0] }) ?? 0 > configuration.storageLimitPerPrefix,
-            let slot = popFirst(of: group)
-        {
+        while usage.isOverLimit(source, configuration), let slot = removeFirst(of: SourceGroup(source)) {
             removed.append(slot)
         }
-        while bytes > configuration.storageLimit, let greediest = ranking.first,
-            let slot = popFirst(of: greediest)
+        while usage.bytes > configuration.storageLimit, let greediest = usage.greediest,
+            let slot = removeFirst(of: greediest)
         {
             removed.append(slot)
         }
         return removed
     }
 
-    private mutating func popFirst(of group: SourceGroup) -> Slot? {
-        guard let slot = usage[group]?.order.first else { return nil }
-        _ = remove(slot)
-        return slot
+    /// Removes the value of a source that vanishes first.
+    private mutating func removeFirst(of group: SourceGroup) -> Slot? {
+        while let end = usage.takeFirstEnd(of: group) {
+            guard !Self.isStale(end, shelves) else { continue }
+            _ = remove(end.element.slot)
+            return end.element.slot
+        }
+        return nil
     }
 
-    /// Notes that a value was stored again; `nil` for `expires` makes it permanent.
-    mutating func extend(_ slot: Slot, created: Instant, to expires: Instant?) {
+    /// Notes that a value was stored again, and when it vanishes now.
+    mutating func extend(_ slot: Slot, created: Instant, to expires: Instant) {
         guard let index = shelves[slot.key]?.ids.firstIndex(of: slot.id) else { return }
+        lastStamp += 1
         shelves[slot.key]?.entries[index].created = created
         shelves[slot.key]?.entries[index].expires = expires
-        guard let expires else { return expiry.cancel(slot) }
-        expiry.set(slot, at: expires)
-        if let source = shelves[slot.key]?.entries[index].source {
-            usage[SourceGroup(source)]?.order.set(slot, at: expires)
-        }
+        shelves[slot.key]?.entries[index].stamp = lastStamp
+        let end = End(slot: slot, stamp: lastStamp)
+        ends.insert(end, at: expires)
+        let source = shelves[slot.key]?.entries[index].source
+        if let source { usage.move(end, to: expires, from: source) }
+        dropStaleEnds(of: slot, from: source)
     }
 
     /// Removes one value.
@@ -163,43 +171,30 @@ struct Storage: Sendable {
         shelves[slot.key]?.ids.remove(at: index)
         if shelves[slot.key]?.ids.isEmpty == true { shelves[slot.key] = nil }
         count -= 1
-        expiry.cancel(slot)
-        if let source = entry.source { discharge(source, entry.value.footprint, for: slot) }
+        if let source = entry.source { usage.remove(entry.value.footprint, from: source) }
+        dropStaleEnds(of: slot, from: entry.source)
         return entry
     }
 
     /// Removes and returns the next value that is due.
     mutating func popExpired(at now: Instant) -> Slot? {
-        guard let slot = expiry.popDue(at: now) else { return nil }
-        _ = remove(slot)
-        return slot
+        guard let end = ends.first, end.deadline <= now else { return nil }
+        _ = remove(end.element.slot)
+        return end.element.slot
     }
 
-    private mutating func charge(_ source: IPAddress, _ size: Int, for slot: Slot, expires: Instant?) {
-        let group = SourceGroup(source)
-        bytes += size
-        if let prefix = AddressPrefix(source) { prefixes[prefix, default: 0] += size }
-        usage[group, default: Usage()].bytes += size
-        usage[group]?.order.set(slot, at: expires ?? .init(nanoseconds: .max))
-        rank(group)
+    private static func isStale(_ end: Ends.Entry, _ shelves: [InfoHash: Shelf]) -> Bool {
+        let slot = end.element.slot
+        guard let shelf = shelves[slot.key], let index = shelf.ids.firstIndex(of: slot.id) else { return true }
+        return shelf.entries[index].stamp != end.element.stamp
     }
 
-    private mutating func discharge(_ source: IPAddress, _ size: Int, for slot: Slot) {
-        let group = SourceGroup(source)
-        bytes -= size
-        if let prefix = AddressPrefix(source) {
-            prefixes[prefix] = prefixes[prefix].flatMap { $0 > size ? $0 - size : nil }
+    /// Lets the first end be true and stale ones be few, after the value in `slot` went or lives longer.
+    private mutating func dropStaleEnds(of slot: Slot, from source: IPAddress?) {
+        if ends.first?.element.slot == slot {
+            while let first = ends.first, Self.isStale(first, shelves) { ends.removeFirst() }
         }
-        usage[group]?.bytes -= size
-        usage[group]?.order.cancel(slot)
-        rank(group)
-    }
-
-    private mutating func rank(_ group: SourceGroup) {
-        guard let used = usage[group], used.order.count > 0 else {
-            usage[group] = nil
-            return ranking.cancel(group)
-        }
-        ranking.set(group, at: Instant(nanoseconds: -Int64(used.bytes)))
+        if ends.isSparse(living: count) { ends.removeAll { [shelves] in Self.isStale($0, shelves) } }
+        if let source { usage.tidy(source) { [shelves] in Self.isStale($0, shelves) } }
     }
 }

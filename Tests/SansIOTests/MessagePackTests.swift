@@ -162,6 +162,29 @@ struct MessagePackTests {
         #expect(reading(map) { reader throws(WireError) in try reader.readMapHeader() } == .success(count))
     }
 
+    @Test("words of one to eight bytes are read as numbers, and nothing else is touched")
+    func words() throws {
+        for text in ["a", "id", "target", "versions"] {
+            var writer = MessagePackWriter()
+            let word = text.utf8.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            writer.write(ascii: word)
+            let bytes = writer.bytes
+            var reader = MessagePackReader(bytes.span)
+            #expect(try reader.readWord() == word && reader.isAtEnd)
+            let cut = Array(bytes.dropLast())
+            #expect(throws: WireError.truncated(at: cut.count)) {
+                var reader = MessagePackReader(cut.span)
+                return try reader.readWord()
+            }
+        }
+        let tooLong = [0xA9] + Array("ninechars".utf8)
+        let others: [[UInt8]] = [[], [0xA0], tooLong, [0xD9, 1, 0x61], [0xC4, 1, 0x61], [0x61]]
+        for bytes in others {
+            var reader = MessagePackReader(bytes.span)
+            #expect(try reader.readWord() == nil && reader.offset == 0)
+        }
+    }
+
     @Test("trees round trip, and skipping lands at their end", arguments: UInt64(0)..<100)
     func roundTrip(seed: UInt64) {
         var random = RandomSource.seeded(seed)

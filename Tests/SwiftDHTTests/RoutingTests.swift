@@ -113,7 +113,7 @@ import Testing
     private func prefix(_ number: UInt32) -> AddressPrefix? { AddressPrefix(.v4(0x2000_0000 + number << 8)) }
 
     @Test func nodesOfOnePrefixCountThreeTimes() {
-        var spread = Spread(configuration, size: nil)
+        var spread = Spread(prefixLimit: configuration.targetsPerPrefix, size: nil)
         let counted = (0..<10).filter { spread.counts(prefix($0 < 8 ? 1 : UInt32($0)), fraction: 0.5) }
         #expect(counted == [0, 1, 2, 8, 9])
     }
@@ -131,7 +131,7 @@ import Testing
     }
 
     @Test func nodesDenserThanTheNetworkDoNotCount() {
-        var spread = Spread(configuration, size: 1000)
+        var spread = Spread(prefixLimit: configuration.targetsPerPrefix, size: 1000)
         let counted = (0..<20).filter { spread.counts(nil, fraction: $0 < 10 ? 1e-9 : Double($0) / 1000) }
         #expect(counted.filter { $0 < 10 } == [0, 1, 2])
         #expect(counted.count == 13)

@@ -25,12 +25,13 @@ final class Host {
         guard !chunk.isEmpty else { exit(0) }
         unread += chunk
         var orders: [[Order]] = crews.map { _ in [] }
-        while let end = unread.firstIndex(of: UInt8(ascii: "\n")) {
-            let line = String(decoding: unread[..<end], as: UTF8.self)
-            unread.removeSubrange(...end)
-            guard let order = Order(line) else { exit(64) }
+        var start = 0
+        while let end = unread[start...].firstIndex(of: UInt8(ascii: "\n")) {
+            guard let order = Order(unread[start..<end]) else { exit(64) }
             orders[(Int(order.node) ?? 0) % crews.count].append(order)
+            start = end + 1
         }
+        unread.removeSubrange(..<start)
         for (crew, orders) in zip(crews, orders) where !orders.isEmpty { crew.hand(orders) }
     }
 }
@@ -58,7 +59,6 @@ actor Crew {
 
     private func carryOut(_ orders: [Order], since start: Instant) {
         for order in orders { carryOut(order, since: start) }
-        writeAnswers()
     }
 
     private func carryOut(_ order: Order, since start: Instant) {
@@ -87,20 +87,19 @@ actor Crew {
         switch event {
         case .value(let data, let reply): say("value \(reply.tag) \(Hexadecimal.encode(data))", since: reply.start)
         case .done(let reply, let isGood): done(reply, isGood)
-        case .idle: writeAnswers()
         }
     }
 
     private func done(_ reply: Reply, _ isGood: Bool) { say("done \(reply.tag) \(isGood ? 1 : 0)", since: reply.start) }
 
-    /// Lines leave in pieces that a pipe takes as one, as other threads write there, too.
+    /// Lines leave in pieces that a pipe takes as one, as other threads write there, too; one write for all of a turn.
     private func say(_ text: String, since start: Instant) {
         let line = "\(text) \(Int(start.duration(to: loop.now) / .microseconds(1)))\n".utf8
         if answers.count + line.count > Int(PIPE_BUF) { writeAnswers() }
+        if answers.isEmpty { loop.execute { self.assumeIsolated { $0.writeAnswers() } } }
         answers += line
     }
 
-    /// One write for everything that came about in one go.
     private func writeAnswers() {
         guard !answers.isEmpty else { return }
         var written = 0

@@ -22,8 +22,6 @@ final class HostedNode {
     enum Event: Sendable {
         case value([UInt8], Reply)
         case done(Reply, Bool)
-        /// Everything that came of one input was reported.
-        case idle
     }
 
     private let memory: NodeMemory
@@ -107,11 +105,13 @@ final class HostedNode {
         }
     }
 
-    /// Sends what was collected, follows the machine's deadline and hands answers on: once for each batch of input.
+    /// Sends what was collected and follows the machine's deadline: once for each batch of input.
     private func settle() {
         while let first = memory.datagrams.first, let socket {
             do throws(Errno) {
-                memory.datagrams.removeFirst(try socket.send(memory.datagrams, through: memory.outgoing))
+                let sent = try socket.send(memory.datagrams, through: memory.outgoing)
+                guard sent < memory.datagrams.count else { break }
+                memory.datagrams.removeFirst(sent)
             } catch {
                 memory.datagrams.removeFirst()
                 // A full queue loses one datagram, as the network may; what cannot be sent to is known from then on.
@@ -121,7 +121,6 @@ final class HostedNode {
         }
         memory.datagrams.removeAll(keepingCapacity: true)
         alarm.set(dht.deadline)
-        report(.idle)
     }
 }
 

@@ -70,12 +70,12 @@ public struct MessagePackReader: ~Escapable {
     @_lifetime(self: copy self)
     public mutating func readInteger<T: FixedWidthInteger>(_: T.Type = T.self) throws(WireError) -> T {
         let start = offset
-        let byte: UInt8 = try reader.read()
+        let byte = try reader.readByte()
         let value: T?
         switch byte {
         case 0x00...0x7F: value = T(exactly: byte)
         case 0xE0...0xFF: value = T(exactly: Int8(bitPattern: byte))
-        case 0xCC: value = T(exactly: try reader.read(UInt8.self))
+        case 0xCC: value = T(exactly: try reader.readByte())
         case 0xCD: value = T(exactly: try reader.read(UInt16.self))
         case 0xCE: value = T(exactly: try reader.read(UInt32.self))
         case 0xCF: value = T(exactly: try reader.read(UInt64.self))
@@ -94,7 +94,7 @@ public struct MessagePackReader: ~Escapable {
     @_lifetime(self: copy self)
     public mutating func readBoolean() throws(WireError) -> Bool {
         let start = offset
-        switch try reader.read(UInt8.self) {
+        switch try reader.readByte() {
         case 0xC2: return false
         case 0xC3: return true
         default: throw .malformed("boolean", at: start)
@@ -107,6 +107,18 @@ public struct MessagePackReader: ~Escapable {
     @_lifetime(self: copy self)
     public mutating func takeString() throws(WireError) -> Span<UInt8> {
         try reader.take(try readStringHeader())
+    }
+
+    /// Reads a text of one to eight bytes as the big-endian number they form, which tells the keys of a map apart in one
+    /// comparison; `nil`, with nothing read, where there is something else or a longer form of the same.
+    @inlinable
+    @_lifetime(self: copy self)
+    public mutating func readWord() throws(WireError) -> UInt64? {
+        guard let head = reader.peek(), (0xA1...0xA8).contains(head) else { return nil }
+        try reader.skip(1)
+        var word: UInt64 = 0
+        for _ in 0..<(head & 0x0F) { word = word << 8 | UInt64(try reader.readByte()) }
+        return word
     }
 
     /// Reads text; ill-formed UTF-8 is refused.
@@ -136,9 +148,9 @@ public struct MessagePackReader: ~Escapable {
     @_lifetime(self: copy self)
     mutating func readStringHeader() throws(WireError) -> Int {
         let start = offset
-        switch try reader.read(UInt8.self) {
+        switch try reader.readByte() {
         case let byte where byte & 0xE0 == 0xA0: return Int(byte & 0x1F)
-        case 0xD9: return Int(try reader.read(UInt8.self))
+        case 0xD9: return Int(try reader.readByte())
         case 0xDA: return Int(try reader.read(UInt16.self))
         case 0xDB: return Int(try reader.read(UInt32.self))
         default: throw .malformed("string", at: start)
@@ -149,8 +161,8 @@ public struct MessagePackReader: ~Escapable {
     @_lifetime(self: copy self)
     mutating func readBinaryHeader() throws(WireError) -> Int {
         let start = offset
-        switch try reader.read(UInt8.self) {
-        case 0xC4: return Int(try reader.read(UInt8.self))
+        switch try reader.readByte() {
+        case 0xC4: return Int(try reader.readByte())
         case 0xC5: return Int(try reader.read(UInt16.self))
         case 0xC6: return Int(try reader.read(UInt32.self))
         default: throw .malformed("binary", at: start)
@@ -179,7 +191,7 @@ public struct MessagePackReader: ~Escapable {
     public mutating func readArrayHeader() throws(WireError) -> Int {
         let start = offset
         let count: Int
-        switch try reader.read(UInt8.self) {
+        switch try reader.readByte() {
         case let byte where byte & 0xF0 == 0x90: count = Int(byte & 0x0F)
         case 0xDC: count = Int(try reader.read(UInt16.self))
         case 0xDD: count = Int(try reader.read(UInt32.self))
@@ -195,7 +207,7 @@ public struct MessagePackReader: ~Escapable {
     public mutating func readMapHeader() throws(WireError) -> Int {
         let start = offset
         let count: Int
-        switch try reader.read(UInt8.self) {
+        switch try reader.readByte() {
         case let byte where byte & 0xF0 == 0x80: count = Int(byte & 0x0F)
         case 0xDE: count = Int(try reader.read(UInt16.self))
         case 0xDF: count = Int(try reader.read(UInt32.self))
@@ -210,10 +222,10 @@ public struct MessagePackReader: ~Escapable {
     public mutating func readTimestamp() throws(WireError) -> Int64 {
         let start = offset
         let width: Int
-        switch try reader.read(UInt8.self) {
+        switch try reader.readByte() {
         case 0xD6: width = 4
         case 0xD7: width = 8
-        case 0xC7: width = Int(try reader.read(UInt8.self))
+        case 0xC7: width = Int(try reader.readByte())
         default: throw .malformed("timestamp", at: start)
         }
         guard try reader.read(Int8.self) == -1 else { throw .malformed("timestamp", at: start) }
@@ -266,7 +278,7 @@ public struct MessagePackReader: ~Escapable {
 
     @_lifetime(self: copy self)
     private mutating func skipNumber() throws(WireError) {
-        switch try reader.read(UInt8.self) {
+        switch try reader.readByte() {
         case 0xCC, 0xD0: try reader.skip(1)
         case 0xCD, 0xD1: try reader.skip(2)
         case 0xCE, 0xD2, 0xCA: try reader.skip(4)
@@ -277,9 +289,9 @@ public struct MessagePackReader: ~Escapable {
 
     @_lifetime(self: copy self)
     private mutating func skipExtension() throws(WireError) {
-        let byte: UInt8 = try reader.read()
+        let byte = try reader.readByte()
         switch byte {
-        case 0xC7: try reader.skip(Int(try reader.read(UInt8.self)) + 1)
+        case 0xC7: try reader.skip(Int(try reader.readByte()) + 1)
         case 0xC8: try reader.skip(Int(try reader.read(UInt16.self)) + 1)
         case 0xC9: try reader.skip(Int(try reader.read(UInt32.self)) + 1)
         default: try reader.skip(1 << Int(byte - 0xD4) + 1)

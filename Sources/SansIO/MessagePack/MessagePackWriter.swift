@@ -17,11 +17,7 @@ public struct MessagePackWriter: Sendable {
     /// Announces a map of `count` pairs; write each key and value next.
     @inlinable
     public mutating func writeMapHeader(_ count: Int) {
-        switch count {
-        case 0...15: writer.write(0x80 | UInt8(count))
-        case 16...0xFFFF: writer.write(UInt8(0xDE)); writer.write(UInt16(count))
-        default: writer.write(UInt8(0xDF)); writer.write(UInt32(count))
-        }
+        writer.write(upTo: 5) { output in output.append(mapHeader: count) }
     }
 
     /// Announces an array of `count` objects; write them next.
@@ -50,11 +46,7 @@ public struct MessagePackWriter: Sendable {
     /// Announces `count` bytes; write them next with ``write(raw:)``.
     @inlinable
     public mutating func writeBinaryHeader(_ count: Int) {
-        switch count {
-        case 0...0xFF: writer.write(UInt8(0xC4)); writer.write(UInt8(count))
-        case 0x100...0xFFFF: writer.write(UInt8(0xC5)); writer.write(UInt16(count))
-        default: writer.write(UInt8(0xC6)); writer.write(UInt32(count))
-        }
+        writer.write(upTo: 5) { output in output.append(binaryHeader: count) }
     }
 
     /// Writes bytes.
@@ -117,6 +109,39 @@ public struct MessagePackWriter: Sendable {
     @inlinable
     public mutating func write(packed bytes: [UInt8]) { writer.write(bytes) }
 
+    /// How many bytes an integer takes.
+    @inlinable
+    public static func size(of value: UInt64) -> Int {
+        switch value {
+        case 0...0x7F: 1
+        case 0x80...0xFF: 2
+        case 0x100...0xFFFF: 3
+        case 0x1_0000...0xFFFF_FFFF: 5
+        default: 9
+        }
+    }
+
+    /// How many bytes a text of `count` bytes takes.
+    @inlinable
+    public static func size(ofText count: Int) -> Int {
+        switch count {
+        case 0...31: count + 1
+        case 32...0xFF: count + 2
+        case 0x100...0xFFFF: count + 3
+        default: count + 5
+        }
+    }
+
+    /// How many bytes `count` bytes take.
+    @inlinable
+    public static func size(ofBinary count: Int) -> Int {
+        switch count {
+        case 0...0xFF: count + 2
+        case 0x100...0xFFFF: count + 3
+        default: count + 5
+        }
+    }
+
     @inlinable
     mutating func writeUnsigned(_ value: UInt64) { writer.write(upTo: 9) { output in output.append(packed: value) } }
 }
@@ -131,6 +156,28 @@ extension OutputSpan<UInt8> {
         append(0xA0 | UInt8(truncatingIfNeeded: count))
         for index in stride(from: count - 1, through: 0, by: -1) {
             append(UInt8(truncatingIfNeeded: word >> UInt64(8 * index)))
+        }
+    }
+
+    /// Announces a map of `count` pairs: at most five bytes.
+    @inlinable
+    @_lifetime(self: copy self)
+    public mutating func append(mapHeader count: Int) {
+        switch count {
+        case 0...15: append(0x80 | UInt8(count))
+        case 16...0xFFFF: append(0xDE); append(bigEndian: UInt16(count))
+        default: append(0xDF); append(bigEndian: UInt32(count))
+        }
+    }
+
+    /// Announces `count` bytes: at most five bytes.
+    @inlinable
+    @_lifetime(self: copy self)
+    public mutating func append(binaryHeader count: Int) {
+        switch count {
+        case 0...0xFF: append(0xC4); append(UInt8(count))
+        case 0x100...0xFFFF: append(0xC5); append(bigEndian: UInt16(count))
+        default: append(0xC6); append(bigEndian: UInt32(count))
         }
     }
 

@@ -46,6 +46,17 @@ extension Value {
         return writer.bytes
     }
 
+    /// How many bytes ``packed`` has.
+    var packedSize: Int {
+        var size = 1 + Key.identifier.packedSize + MessagePackWriter.size(of: id.rawValue)
+        size += Key.valueData.packedSize + content.packedSize
+        if priority != 0 { size += Key.priority.packedSize + MessagePackWriter.size(of: UInt64(priority)) }
+        if let pushType {
+            size += Key.pushType.packedSize + MessagePackWriter.size(ofText: pushType.utf8.count)
+        }
+        return size
+    }
+
     func write(to writer: inout MessagePackWriter) {
         writer.writeMapHeader(2 + (priority == 0 ? 0 : 1) + (pushType == nil ? 0 : 1))
         writer.write(upTo: 32) { output in
@@ -100,6 +111,16 @@ extension Value.Content {
         var writer = MessagePackWriter(capacity: 1024)
         write(to: &writer)
         return writer.bytes
+    }
+
+    var packedSize: Int {
+        switch self {
+        case .encrypted(let cypher): return MessagePackWriter.size(ofBinary: cypher.count)
+        case .plain(let body, let signature):
+            let size = 1 + Key.body.packedSize + body.packedSize
+            guard let signature else { return size }
+            return size + Key.signature.packedSize + MessagePackWriter.size(ofBinary: signature.count)
+        }
     }
 
     func write(to writer: inout MessagePackWriter) {

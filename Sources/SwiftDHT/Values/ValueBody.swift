@@ -58,6 +58,20 @@ public struct ValueBody: Hashable, Sendable {
             recipient: owner == nil ? nil : recipient)
     }
 
+    var packedSize: Int {
+        var size = 1 + Key.type.packedSize + MessagePackWriter.size(of: UInt64(type.rawValue))
+        size += Key.data.packedSize + MessagePackWriter.size(ofBinary: data.count)
+        if let owner {
+            size += Key.sequence.packedSize + MessagePackWriter.size(of: UInt64(sequence))
+            size += Key.owner.packedSize + MessagePackWriter.size(ofBinary: owner.count)
+            if recipient != nil { size += Key.recipient.packedSize + InfoHash.packedSize }
+        }
+        if !userType.isEmpty {
+            size += Key.userType.packedSize + MessagePackWriter.size(ofText: userType.utf8.count)
+        }
+        return size
+    }
+
     func write(to writer: inout MessagePackWriter) {
         let signed = owner == nil ? 0 : recipient == nil ? 2 : 3
         writer.writeMapHeader(2 + signed + (userType.isEmpty ? 0 : 1))

@@ -63,6 +63,9 @@ enum Key: UInt64 {
         self.init(rawValue: word)
     }
 
+    /// How many bytes the key takes.
+    var packedSize: Int { 1 + (71 - rawValue.leadingZeroBitCount) / 8 }
+
     /// The methods of requests, in the same form.
     enum Method: UInt64 {
         case ping = 0x7069_6E67
@@ -105,6 +108,7 @@ extension MessagePackReader {
     /// Reads a map key; `nil` for keys that are not text or not of the protocol, which receivers ignore.
     @_lifetime(self: copy self)
     mutating func readKey() throws(WireError) -> Key? {
+        if let word = try readWord() { return Key(rawValue: word) }
         guard try peek() == .string else {
             try skip()
             return nil

@@ -79,7 +79,7 @@ private struct Envelope {
     /// in it costs less than sharing it.
     mutating func takeMessage(in bytes: Span<UInt8>) throws(WireError) -> Packet.Message {
         if let error { return try failure(bytes.extracting(error)) }
-        if bodyKey == .reply { return .reply(try body.takeReply()) }
+        if bodyKey == .reply { return .reply(body.takeReply(from: try body.requiredSender())) }
         if let fragments { return .fragments(try Fragment.list(bytes.extracting(fragments))) }
         if let update {
             var reader = MessagePackReader(bytes.extracting(update))
@@ -198,8 +198,12 @@ private struct Body {
                 continue
             }
             var attempt = reader
-            try reader.skip()
-            if let value = try? Value(from: &attempt) { values.append(.whole(value)) }
+            if let value = try? Value(from: &attempt) {
+                values.append(.whole(value))
+                reader = attempt
+            } else {
+                try reader.skip()
+            }
         }
         return values
     }
@@ -218,8 +222,8 @@ private struct Body {
         return sender
     }
 
-    mutating func takeReply() throws(WireError) -> Reply {
-        var reply = Reply(sender: try requiredSender(), observed: observed)
+    mutating func takeReply(from sender: NodeID) -> Reply {
+        var reply = Reply(sender: sender, observed: observed)
         reply.observedPort = observedPort
         reply.valueID = valueID
         swap(&reply.nodes4, &nodes4)

@@ -45,8 +45,7 @@ struct PacketFrame {
     /// The datagram with an answer, which is most of what a node sends; `stored` are values besides those of the reply.
     func encode(_ reply: Reply, _ stored: [Storage.Entry] = []) -> [UInt8] {
         var writer = MessagePackWriter(capacity: 512)
-        writeHeader(3, to: &writer)
-        writer.write(Key.reply)
+        writeHeader(3, then: .reply, to: &writer)
         reply.write(stored, to: &writer)
         writeTail(.reply, to: &writer)
         return writer.bytes
@@ -59,8 +58,7 @@ struct PacketFrame {
         case .request(let request): write(request, to: &writer)
         case .reply(let reply): return encode(reply)
         case .failure(let code, let text, let sender):
-            writeHeader(4, to: &writer)
-            writer.write(Key.error)
+            writeHeader(4, then: .error, to: &writer)
             writer.writeArrayHeader(2)
             writer.write(code)
             writer.write(text)
@@ -75,14 +73,21 @@ struct PacketFrame {
         return writer.bytes
     }
 
-    /// The map header: `count` keys of the message's own besides the agent and what is not default.
-    private func writeHeader(_ count: Int, to writer: inout MessagePackWriter) {
-        writer.writeMapHeader(count + 1 + origin.optionalCount)
+    /// The map header: `count` keys of the message's own besides the agent and what is not default; and the first key.
+    private func writeHeader(_ count: Int, then key: Key, to writer: inout MessagePackWriter) {
+        writer.write(upTo: 14) { output in
+            output.append(mapHeader: count + 1 + origin.optionalCount)
+            output.append(key)
+        }
     }
 
-    /// Transaction, kind and agent.
-    private func writeTail(_ kind: Key, to writer: inout MessagePackWriter) {
-        writer.write(upTo: 32) { output in
+    /// The method of a request, transaction, kind and agent.
+    private func writeTail(_ kind: Key, _ method: Key.Method? = nil, to writer: inout MessagePackWriter) {
+        writer.write(upTo: 50) { output in
+            if let method {
+                output.append(Key.query)
+                output.append(ascii: method.rawValue)
+            }
             output.append(Key.transaction)
             output.append(packed: UInt64(transaction))
             output.append(Key.kind)
@@ -92,14 +97,10 @@ struct PacketFrame {
     }
 
     private func write(_ request: Request, to writer: inout MessagePackWriter) {
-        writeHeader(4, to: &writer)
-        writer.write(Key.arguments)
+        writeHeader(4, then: .arguments, to: &writer)
         request.writeArguments(to: &writer)
         guard case .update(let update) = request.method, update.values.isEmpty else {
-            writer.write(Key.query)
-            writer.write(ascii: request.method.key.rawValue)
-            writeTail(.query, to: &writer)
-            return
+            return writeTail(.query, request.method.key, to: &writer)
         }
         // Releases write the envelope of updates without values in this other order.
         writer.write(Key.kind)
@@ -112,8 +113,7 @@ struct PacketFrame {
     }
 
     private func write(_ update: LegacyUpdate, to writer: inout MessagePackWriter) {
-        writeHeader(3, to: &writer)
-        writer.write(Key.update)
+        writeHeader(3, then: .update, to: &writer)
         writer.writeMapHeader(1 + (update.token.isEmpty ? 0 : 1) + update.listCount)
         writer.write(Key.identifier)
         update.sender.write(to: &writer)
@@ -155,9 +155,9 @@ extension Reply {
         var count = 1 + (valueID == nil ? 0 : 1) + (observed == nil ? 0 : 1) + (token.isEmpty ? 0 : 1)
         count += (observedPort == nil ? 0 : 1) + (nodes4.isEmpty ? 0 : 1) + (nodes6.isEmpty ? 0 : 1)
         count += (values.isEmpty && stored.isEmpty ? 0 : 1) + (fields == nil ? 0 : 1)
-        writer.writeMapHeader(count)
         // In one go, as nearly every answer has these.
         writer.write(upTo: 80) { output in
+            output.append(mapHeader: count)
             output.append(Key.identifier)
             output.append(packed: sender)
             if let valueID {
@@ -232,9 +232,11 @@ extension Request {
     }
 
     private func start(_ arguments: Int, _ writer: inout MessagePackWriter) {
-        writer.writeMapHeader(1 + arguments)
-        writer.write(Key.identifier)
-        sender.write(to: &writer)
+        writer.write(upTo: 14 + InfoHash.packedSize) { output in
+            output.append(mapHeader: 1 + arguments)
+            output.append(Key.identifier)
+            output.append(packed: sender)
+        }
     }
 
     private func write(_ update: Update, to writer: inout MessagePackWriter) {
@@ -256,14 +258,19 @@ extension Request {
 extension MessagePackWriter {
     fileprivate mutating func writeKey(_ key: InfoHash?) {
         guard let key else { return }
-        write(Key.hash)
-        key.write(to: &self)
+        write(upTo: 9 + InfoHash.packedSize) { output in
+            output.append(Key.hash)
+            output.append(packed: key)
+        }
     }
 
     fileprivate mutating func writeToken(_ token: [UInt8]) {
         guard !token.isEmpty else { return }
-        write(Key.token)
-        write(token)
+        write(upTo: 14) { output in
+            output.append(Key.token)
+            output.append(binaryHeader: token.count)
+        }
+        write(packed: token)
     }
 
     fileprivate mutating func writeVersion(_ version: Int64?) {
