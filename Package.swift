@@ -126,7 +126,8 @@ let package = Package(
                 "TestIdentities",
             ]),
         tests(
-            "SimulationTests", ["Simulator", "Swiftlet", "SansIO", "SecureChannel", "MediaRTP", "TestIdentities"]),
+            "SimulationTests",
+            ["Simulator", "Swiftlet", "SansIO", "SecureChannel", "SwiftDHT", "MediaRTP", "TestIdentities"]),
         tests("SystemTests", ["Node", "MediaRTP", "AudioFiles", "SansIO", "SwiftDHT", "Swiftlet"]),
         tests("FuzzRegressionTests", ["FuzzTargets"]),
         tests("TidyTests", ["FuzzTargets"]),

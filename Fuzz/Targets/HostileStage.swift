@@ -37,8 +37,14 @@ struct HostileStage: Sendable {
         let friend = try scenario.addNode("bob", bob)
         let peer = try scenario.addNode("mallory", mallory)
         let tape = Tape(HostileSIP(node: "\(alice.accountID)", peer: "\(mallory.accountID)"), mallory.accountID)
-        node.observer = { tape.take($0) }
-        peer.observer = { tape.heard($0) }
+        node.filter = { effect in
+            tape.take(effect)
+            return true
+        }
+        peer.filter = { effect in
+            tape.heard(effect)
+            return true
+        }
         for host in [node, friend, peer] { try scenario.waitUntilAnnounced(host) }
         // Whom a node met it knows, so that no search for certificates stands before what follows.
         _ = friend.send("hello", to: alice.accountID)
