@@ -25,7 +25,7 @@ public final class InterfaceMonitor {
     private let changed: () -> Void
     private let news: Descriptor
     private var registration: EventLoop.Registration?
-    private var place = Place()
+    private var place: Place?
     private lazy var alarm = Alarm(on: loop) { [weak self] in self?.look() }
 
     /// Begins to watch; `changed` is called on the loop, once for everything that changed within ``settlingTime``.
@@ -34,6 +34,8 @@ public final class InterfaceMonitor {
         self.changed = changed
         news = try Descriptor(checking: clinux_open_link_news())
         registration = try news.register(on: loop, for: .readable) { [weak self] _ in self?.read() }
+        // Whatever changes from here on is news.
+        place = Place()
     }
 
     deinit { if let registration { loop.abandon(registration) } }

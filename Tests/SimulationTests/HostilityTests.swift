@@ -2,6 +2,7 @@ import MediaRTP
 import SansIO
 import SecureChannel
 import Simulator
+import SwiftDHT
 import Swiftlet
 import TestIdentities
 import Testing
@@ -32,6 +33,26 @@ import Testing
         try parties.scenario.wait(for: "end", within: .seconds(90)) { parties.bob.end(of: call) != nil }
         #expect(parties.alice.incomingCalls.isEmpty)
         try parties.scenario.waitUntilIdle(within: .seconds(90))
+    }
+
+    /// A stranger that shows no certificates is looked for again and again, but keeps nobody else waiting.
+    @Test(arguments: UInt64(305)...308) func whoCannotBeFoundMakesRoomForOthers(seed: UInt64) throws {
+        let scenario = Scenario(Scenario.Setting(seed: seed))
+        let bob = try scenario.addNode("bob", Identities.bob, adjusting: { $0.pendingRequestLimit = 1 })
+        try scenario.waitUntilAnnounced(bob)
+        let stranger = try scenario.addNode("stranger", Identities.mallory) { configuration in
+            (configuration.idForms, configuration.dialects) = ([], [.direct])
+            configuration.dht.isClient = true
+        }
+        _ = stranger.call(bob.identity.accountID)
+        try scenario.run(for: .seconds(2))
+        let alice = try scenario.addNode("alice", Identities.alice)
+        let call = alice.call(bob.identity.accountID)
+        try scenario.wait(for: "ringing", within: .seconds(4)) { !bob.incomingCalls.isEmpty }
+        #expect(bob.ignored.contains { $0.hasPrefix("unknownSender") })
+        alice.hangUp(call)
+        try scenario.run(for: .seconds(5))
+        #expect(bob.incomingCalls.count == 1)
     }
 
     /// Whoever calls again and again takes no line from others.

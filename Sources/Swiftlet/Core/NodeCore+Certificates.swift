@@ -86,14 +86,25 @@ extension NodeCore {
         guard inbox.holds(device) else { return effects }
         search.waiters = []
         search.failures += 1
-        guard search.failures < Self.certificateAttempts else {
-            _ = inbox.release(device)
-            return effects + [.ignored(.unknownSender(device))]
-        }
+        guard search.failures < Self.certificateAttempts else { return effects + giveUp(on: device) }
         certificateSearches[device] = search
         timers.set(
             .certificate(device), at: now.advanced(by: Self.certificateInterval * (1 << (search.failures - 1))))
         return effects
+    }
+
+    /// Who wrote to us, and has been looked for in vain most often; `nil` while everybody is being looked for.
+    func leastPromisingSender() -> DeviceID? {
+        certificateSearches.filter { $0.value.operations.isEmpty && inbox.holds($0.key) }
+            .max { ($0.value.failures, $0.key.hex) < ($1.value.failures, $1.key.hex) }?.key
+    }
+
+    /// Drops the mail of a device that nobody knows anything of.
+    mutating func giveUp(on device: DeviceID) -> [Effect] {
+        certificateSearches[device] = nil
+        timers.cancel(.certificate(device))
+        _ = inbox.release(device)
+        return [.ignored(.unknownSender(device))]
     }
 
     /// The key of the device at the far end of a link of ours.

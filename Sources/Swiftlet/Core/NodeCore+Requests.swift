@@ -77,11 +77,14 @@ extension NodeCore {
     /// Delivers mail of a device whose account is known, or finds that out first.
     private mutating func judge(_ mail: Mail, from sender: PublicKey, at now: Instant) -> [Effect] {
         if let owner = knownDevices.account(of: sender.shortID) { return deliver(mail, from: owner, at: now) }
-        guard inbox.waitingCount < configuration.pendingRequestLimit else {
-            return [.ignored(.overLimit("pendingRequests"))]
+        var effects: [Effect] = []
+        if !inbox.holds(sender.shortID), inbox.waitingCount >= configuration.pendingRequestLimit {
+            // Strangers whose certificates were looked for in vain make room for others.
+            guard let stranger = leastPromisingSender() else { return [.ignored(.overLimit("pendingRequests"))] }
+            effects += giveUp(on: stranger)
         }
-        guard inbox.hold(mail, from: sender.shortID) else { return [] }
-        return findCertificate(of: sender.shortID, long: sender.longID, at: now)
+        guard inbox.hold(mail, from: sender.shortID) else { return effects }
+        return effects + findCertificate(of: sender.shortID, long: sender.longID, at: now)
     }
 
     /// Mail of a device of this account.
