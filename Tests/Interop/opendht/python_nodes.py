@@ -6,6 +6,7 @@ In: {"tag", "verb", "node", ...}. Out: {"tag", "event": "value" with "text" and 
 import json
 import os
 import sys
+import threading
 
 import opendht
 
@@ -14,8 +15,15 @@ identities = {}
 listens = []
 
 
+# Every node calls from a thread of its own, and a pipe takes what is longer than a page in pieces.
+telling = threading.Lock()
+
+
 def tell(tag, event, **facts):
-    os.write(1, (json.dumps({"tag": tag, "event": event, **facts}) + "\n").encode())
+    line = json.dumps({"tag": tag, "event": event, **facts}) + "\n"
+    with telling:
+        sys.stdout.write(line)
+        sys.stdout.flush()
 
 
 def start(tag, node, port, bootstrap, identity):
