@@ -45,7 +45,10 @@ extension FuzzTarget {
     static let dhtPacket = FuzzTarget(name: "dht-packet") { bytes throws(Finding) in
         guard let packet = try? Packet(decoding: bytes) else { return }
         let again = try? Packet(decoding: packet.encoded)
-        try require(again == packet, "\(packet) survives, not as \(String(describing: again))")
+        var expected = packet
+        // Pieces of values come without the agent, as those of other releases do.
+        if case .fragments = packet.message { expected.agent = "" }
+        try require(again == expected, "\(packet) survives, not as \(String(describing: again))")
     }
 
     /// State files, of OpenDHT's releases and our own.
